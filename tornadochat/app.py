@@ -1,0 +1,241 @@
+"""The composition root: builds every box, joins them, starts and stops them.
+
+Only this module and `__main__` know concrete classes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from typing import Any, Final
+
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from tornadochat import __version__
+from tornadochat.config import Config
+from tornadochat.contract import contract
+from tornadochat.delivery.catchup import CatchUp
+from tornadochat.delivery.connection import Connection
+from tornadochat.delivery.hub import Hub
+from tornadochat.errors import Close
+from tornadochat.http.handlers import Alive, Contract, Front, Missing, Readiness
+from tornadochat.http.server import Server
+from tornadochat.models import Batch, Millis
+from tornadochat.service.arrivals import Arrivals
+from tornadochat.service.audience import Audience
+from tornadochat.service.directory import Directory
+from tornadochat.service.identity import Identity
+from tornadochat.service.messages import Messages
+from tornadochat.service.presence import Presence
+from tornadochat.service.roster import Roster
+from tornadochat.store import Store
+from tornadochat.transports.dispatch import Dispatch
+from tornadochat.transports.doorway import Doorway
+from tornadochat.transports.origins import Origins
+from tornadochat.transports.rawsocket import RawSocket
+from tornadochat.transports.sio.door import ChatServer, chat_handler
+
+TOUCH_SECONDS: Final = 60.0
+SWEEP_SECONDS: Final = 24 * 3600.0
+FAREWELL_SECONDS: Final = 3.0
+"""How long a closing link may take to say goodbye before its TCP connection is cut."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+def now() -> Millis:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+class App:
+    """A running tornadochat: built by `start`, taken down by `stop`."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._messages: Messages | None = None
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Opens the store, builds the house, listens.
+
+        Raises StoreError or OSError, with nothing left open, when that is not possible.
+        """
+        config = self._config
+        sockets = bind_sockets(config.server.port, config.server.address)
+        try:
+            self.store = await Store.open(
+                config.store.url, durability=config.store.durability, listener=self._publish
+            )
+        except BaseException:
+            for socket in sockets:
+                socket.close()
+            raise
+        self.port: int = sockets[0].getsockname()[1]
+        self._build()
+        self._server = Server(
+            self._application(),
+            body_bytes=config.limits.frame_bytes,
+            trusted=config.server.trusted_proxies,
+        )
+        self._server.add_sockets(sockets)
+        self._keeping = asyncio.ensure_future(self._keep())
+
+    async def stop(self) -> None:
+        """No new connections; what was taken is stored and answered; clients are told to come back."""
+        self.doorway.draining = True
+        self._server.stop()
+        if self._keeping is not None:
+            self._keeping.cancel()
+        await self.store.flushed()
+        self.doorway.close_all(Close.restart)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty(), FAREWELL_SECONDS)
+        self.presence.stop()
+        await self.catch_up.stop()
+        await self.dispatch.stop()
+        await self.socketio.shutdown()
+        await self._server.close_all_connections()
+        with contextlib.suppress(Exception):
+            await self.identity.touch()
+        await self.store.close()
+
+    @property
+    def urls(self) -> tuple[str, str]:
+        """Where the two doors are: Socket.IO, raw."""
+        address = self._config.server.address
+        host = {"0.0.0.0": "localhost", "::": "localhost", "": "localhost"}.get(address, address)
+        place = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return f"http://{place}/socket.io/", f"ws://{place}/ws"
+
+    def _publish(self, batch: Batch) -> None:
+        # The store is opened before the services that stand on it; until then nobody can send.
+        if self._messages is not None:
+            self._messages.publish(batch)
+
+    def _build(self) -> None:
+        config, store = self._config, self.store
+        self.hub = hub = Hub()
+        directory = Directory(store)
+        audience = Audience(hub, store, config.roster.limit)
+        self.presence = presence = Presence(hub, audience, config.presence.grace)
+        self._messages = messages = Messages(
+            store,
+            hub,
+            directory,
+            presence,
+            characters=config.limits.message_characters,
+            history_page=config.limits.history_page,
+        )
+        roster = Roster(store, presence, limit=config.roster.limit, users_page=config.limits.users_page)
+        self.identity = identity = Identity(
+            store,
+            hub,
+            directory,
+            clock=now,
+            lifetime=config.sessions.lifetime,
+            username_characters=config.limits.username_characters,
+        )
+        self.catch_up = CatchUp(
+            messages.log, online=presence.online, on_failure=_failed, stalled=config.limits.stalled
+        )
+        arrivals = Arrivals(
+            store,
+            hub,
+            identity,
+            presence,
+            roster,
+            self.catch_up,
+            outbox_bytes=config.limits.outbox_bytes,
+        )
+        self.dispatch = Dispatch(messages, roster, identity)
+        self.doorway = Doorway(
+            arrivals,
+            self.dispatch,
+            Origins(config.server.origins),
+            frame_bytes=config.limits.frame_bytes,
+            in_flight=config.limits.in_flight,
+            identify=config.limits.identify,
+            stalled=config.limits.stalled,
+            ping_interval=config.heartbeat.interval,
+            ping_timeout=config.heartbeat.timeout,
+        )
+        self.socketio = ChatServer(self.doorway)
+
+    def _application(self) -> Application:
+        limits = self._config.limits
+        published = contract(
+            {
+                "message_characters": limits.message_characters,
+                "username_characters": limits.username_characters,
+                "frame_bytes": limits.frame_bytes,
+                "history_page": limits.history_page,
+                "users_page": limits.users_page,
+                "in_flight": limits.in_flight,
+            }
+        )
+        routes: list[Any] = [
+            (r"/socket\.io/", chat_handler(self.socketio)),
+            (r"/ws", RawSocket, {"doorway": self.doorway}),
+            (r"/healthz", Alive),
+            (r"/readyz", Readiness, {"ready": self._ready}),
+            (r"/protocol\.json", Contract, {"contract": published}),
+            (r"/", Front),
+        ]
+        return Application(routes, default_handler_class=Missing)
+
+    async def _ready(self) -> str | None:
+        if self.doorway.draining:
+            return "draining"
+        return None if await self.store.writable() else "the store is not writable"
+
+    async def _keep(self) -> None:
+        """The housekeeping that nobody waits for."""
+        swept = 0.0
+        while True:
+            try:
+                if time.monotonic() - swept > SWEEP_SECONDS or not swept:
+                    await self.identity.sweep()
+                    swept = time.monotonic()
+                else:
+                    await self.identity.touch()
+            except Exception:
+                _log.exception("housekeeping failed; it will be tried again")
+            await asyncio.sleep(TOUCH_SECONDS)
+
+    async def _empty(self) -> None:
+        while self.doorway.links:
+            await asyncio.sleep(0.01)
+
+
+def _failed(connection: Connection, failure: Exception) -> None:
+    _log.error("connection %x could not be served from the log", connection.id, exc_info=failure)
+
+
+async def serve(config: Config) -> None:
+    """Runs until SIGTERM or SIGINT; a second one of either ends the process at once.
+
+    Raises StoreError or OSError when it cannot start.
+    """
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    app = App(config)
+    await app.start()
+    socketio, raw = app.urls
+    print(f"tornadochat {__version__} is ready: Socket.IO at {socketio}, raw WebSocket at {raw}", flush=True)
+    await asked.wait()
+    _log.info("stopping")
+    try:
+        await asyncio.wait_for(app.stop(), config.limits.drain)
+    except TimeoutError:
+        _log.error("not everything could be stopped within %g s", config.limits.drain)

@@ -1,0 +1,213 @@
+"""Every setting: its type, its default, its bounds; and how file, environment and `--set` are read.
+
+`load` gives a `Config` that is right as a whole, or a `ConfigError` that names every mistake at once.
+What each setting is for and why its default is what it is stands in `docs/CONFIGURATION.md`.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from tornadochat.config_rules import (
+    DAY,
+    HOUR,
+    KIB,
+    MIB,
+    Address,
+    AddressBlock,
+    Choice,
+    Duration,
+    Integer,
+    ListOf,
+    Network,
+    Origin,
+    Rule,
+    Size,
+    StoreUrl,
+)
+from tornadochat.config_sources import Layer, from_environment, from_file, from_sets
+
+_SQLITE: Final = "sqlite:///"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text has one line for each mistake."""
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """Where to listen and whom to believe."""
+
+    address: Annotated[str, Address()] = "127.0.0.1"
+    port: Annotated[int, Integer(0, 65535)] = 8888
+    origins: Annotated[tuple[str, ...], ListOf(Origin())] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], ListOf(AddressBlock())] = ()
+
+
+class Store(Section):
+    """Where messages live, and when they are safe there."""
+
+    url: Annotated[str, StoreUrl()] = "sqlite:///tornadochat.db"
+    durability: Annotated[Literal["full", "normal"], Choice("full", "normal")] = "full"
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file; absolute in a configuration that was loaded."""
+        return Path(self.url.removeprefix(_SQLITE))
+
+
+class Sessions(Section):
+    """How long a log-in lasts."""
+
+    lifetime: Annotated[float, Duration()] = 30.0 * DAY
+
+
+class Presence(Section):
+    """When somebody counts as gone."""
+
+    grace: Annotated[float, Duration(low=0, high=HOUR)] = 5.0
+
+
+class Roster(Section):
+    """How many people one is shown unasked."""
+
+    limit: Annotated[int, Integer(0, 1000)] = 200
+
+
+class Limits(Section):
+    """The bounds of everything that clients send, and of what waits for them."""
+
+    message_characters: Annotated[int, Integer(1, 10_000)] = 10_000
+    username_characters: Annotated[int, Integer(1, 100)] = 64
+    frame_bytes: Annotated[int, Size(KIB, MIB)] = 128 * KIB
+    history_page: Annotated[int, Integer(1, 200)] = 200
+    users_page: Annotated[int, Integer(1, 200)] = 200
+    in_flight: Annotated[int, Integer(1, 1024)] = 64
+    outbox_bytes: Annotated[int, Size(64 * KIB, 64 * MIB)] = MIB
+    identify: Annotated[float, Duration(high=HOUR)] = 10.0
+    stalled: Annotated[float, Duration(high=HOUR)] = 30.0
+    drain: Annotated[float, Duration(high=HOUR)] = 10.0
+
+    @field_validator("frame_bytes")
+    @classmethod
+    def _holds_the_longest_message(cls, frame_bytes: int, info: ValidationInfo) -> int:
+        # An emoji that a client escapes is twelve bytes, \ud83d\ude00; 1,024 are for what surrounds it.
+        characters: int | None = info.data.get("message_characters")
+        if characters is not None and frame_bytes < (least := 12 * characters + 1024):
+            text = f"at least {least} (12 x limits.message_characters + 1024)"
+            raise PydanticCustomError("expected", "{text}", {"text": text})
+        return frame_bytes
+
+
+class Heartbeat(Section):
+    """How a link that died in silence is noticed."""
+
+    interval: Annotated[float, Duration(low=0.1, high=HOUR)] = 25.0
+    timeout: Annotated[float, Duration(low=0.1, high=HOUR)] = 20.0
+
+
+class Log(Section):
+    """What is written to standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Choice("debug", "info", "warning", "error")
+    ] = "info"
+    format: Annotated[Literal["plain", "json"], Choice("plain", "json")] = "plain"
+
+
+class Config(BaseSettings):
+    """Every setting, immutable. `Config()` is the defaults and reads nothing; `load` reads."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    server: Server = Server()
+    store: Store = Store()
+    sessions: Sessions = Sessions()
+    presence: Presence = Presence()
+    roster: Roster = Roster()
+    limits: Limits = Limits()
+    heartbeat: Heartbeat = Heartbeat()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is passed: the library's own environment source skips what it does not know."""
+        return (init_settings,)
+
+
+def rules() -> dict[str, Rule]:
+    """The rule of every setting by its full name, `server.port`, in the order of the sections."""
+    return {
+        f"{name}.{key}": next(rule for rule in field.metadata if isinstance(rule, Rule))
+        for name, section in Config.model_fields.items()
+        for key, field in type(section.default).model_fields.items()
+    }
+
+
+def load(path: Path, sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file at `path`, let the environment override it, and `sets` (`KEY=VALUE`) override both.
+
+    A relative `store.url` is taken to lie beside the file. Raises `ConfigError`, whose text has one
+    line for each mistake: where it is, which setting, what is expected, what was found.
+    """
+    known, errors = rules(), list[str]()
+    layers = [
+        from_file(path, known, errors),
+        from_environment(environ, known, errors),
+        from_sets(sets, known, errors),
+    ]
+    config = _build(layers, errors)
+    if config is None or errors:
+        raise ConfigError("\n".join(errors))
+    file = os.path.join(os.path.dirname(os.path.abspath(path)), config.store.path)
+    store = config.store.model_copy(update={"url": f"{_SQLITE}{os.path.normpath(file)}"})
+    return config.model_copy(update={"store": store})
+
+
+def _build(layers: list[Layer], errors: list[str]) -> Config | None:
+    sources = tuple(InitSettingsSource(Config, _nested(layer)) for layer in reversed(layers))
+    try:
+        return Config(_build_sources=(sources, {}))  # type: ignore[call-arg]  # a dataclass to mypy
+    except ValidationError as invalid:
+        given = {key: found for layer in layers for key, found in layer.items()}
+        for error in invalid.errors(include_url=False):
+            key = ".".join(str(part) for part in error["loc"])
+            found = error.get("ctx", {}).get("found", error["input"])
+            errors.append(f"{given[key].source}: {key}: expected {error['msg']}, found {_shown(found)}")
+        return None
+
+
+def _nested(layer: Layer) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, found in layer.items():
+        section, _, key = name.partition(".")
+        tree.setdefault(section, {})[key] = found.value
+    return tree
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:79]}…"

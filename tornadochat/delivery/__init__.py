@@ -1,0 +1,1 @@
+"""Delivery: the live connections of this process and what each of them is owed."""

@@ -1,0 +1,103 @@
+"""One live link of one session, and its place in the log.
+
+A connection is *catching up* or *live*. Catching up (`CatchUp`), it is served from the log, page by
+page, and the hub only notes the highest number published for its user. Live, it is sent every event
+above its position as it is published. The two never overlap, so nothing is lost, doubled or
+reordered in between; and a reader that falls behind returns to catching up, so that nothing is
+buffered for it beside the log.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from tornadochat import events
+from tornadochat.delivery.transport import Transport
+from tornadochat.events import Event, LogEvent
+from tornadochat.models import Session, User
+
+CONNECTION_ID_BITS = 62
+
+
+class Connection:
+    """A live link. Never stored; its `id` is, beside the messages it sent."""
+
+    __slots__ = (
+        "_behind",
+        "_outbox_bytes",
+        "held",
+        "id",
+        "live",
+        "noted",
+        "open",
+        "partners",
+        "position",
+        "session",
+        "told",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        transport: Transport,
+        *,
+        outbox_bytes: int,
+        behind: Callable[["Connection"], None],
+    ) -> None:
+        """`behind` is called when the reader has more than `outbox_bytes` waiting: catch it up."""
+        self.id = secrets.randbits(CONNECTION_ID_BITS)
+        self.session = session
+        self.transport = transport
+        self.open = True
+        self.live = False
+        self.position = 0
+        self.noted = 0
+        self.held: dict[str, User] = {}
+        self.told: set[str] = {session.user.id}
+        self.partners: set[str] = set()
+        self._outbox_bytes = outbox_bytes
+        self._behind = behind
+
+    @property
+    def user(self) -> User:
+        """Whose connection this is."""
+        return self.session.user
+
+    def deliver(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
+        """Takes an event that has just been published: sends it, or notes that the log holds it."""
+        if not self.live:
+            self.noted = event.number
+        elif event.number > self.position:
+            self.serve(event, online=online)
+            if self.transport.buffered > self._outbox_bytes:
+                self.fall_behind()
+
+    def serve(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
+        """Sends the next event of the log; not to the connection that caused it."""
+        self.position = event.number
+        if event.message.connection == self.id:
+            return
+        other = event.other(self.user.id)
+        if other.id not in self.told:
+            self.introduce(other, online(other.id))
+        self.transport.send(event)
+
+    def introduce(self, user: User, connected: bool) -> None:
+        """Tells of a person who is (`connected`) or is not there."""
+        self.told.add(user.id)
+        self.transport.send(events.presence(user, connected))
+
+    def notice(self, user: User, connected: bool, change: Event) -> None:
+        """Takes a change of presence: sends it, or holds the name until the connection is live."""
+        if not self.live:
+            self.held[user.id] = user
+            return
+        if connected:
+            self.told.add(user.id)
+        self.transport.send(change)
+
+    def fall_behind(self) -> None:
+        """From live to catching up: what comes now is in the log and will be read from there."""
+        self.live = False
+        self.noted = max(self.noted, self.position)
+        self._behind(self)

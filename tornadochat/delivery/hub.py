@@ -1,0 +1,83 @@
+"""The hub: the live connections of this process, by user and by whose presence they watch.
+
+Recipients are always named: an event goes to the connections of the users it concerns, and an
+empty set of them means nobody.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from tornadochat.delivery.connection import Connection
+from tornadochat.events import LogEvent
+
+
+class Hub:
+    """Registry and delivery. Everything here is synchronous: there is no turn in between."""
+
+    def __init__(self) -> None:
+        self._by_user: dict[str, list[Connection]] = {}
+        self._watchers: dict[str, set[Connection]] = {}
+
+    def __iter__(self) -> Iterator[Connection]:
+        """All connections, as they are now."""
+        return iter([connection for own in self._by_user.values() for connection in own])
+
+    def of(self, user_id: str) -> list[Connection]:
+        """The connections of a user, as they are now."""
+        return list(self._by_user.get(user_id, ()))
+
+    def present(self, user_id: str) -> bool:
+        """Whether the user has a connection."""
+        return user_id in self._by_user
+
+    def add(self, connection: Connection) -> bool:
+        """Registers; true if it is the user's first."""
+        own = self._by_user.setdefault(connection.user.id, [])
+        own.append(connection)
+        return len(own) == 1
+
+    def remove(self, connection: Connection) -> bool:
+        """Forgets; true if it was the user's last. Idempotent: a second time changes nothing."""
+        if not connection.open:
+            return False
+        connection.open = connection.live = False
+        for partner in connection.partners:
+            self._unwatch(connection, partner)
+        own = self._by_user[connection.user.id]
+        own.remove(connection)
+        if own:
+            return False
+        del self._by_user[connection.user.id]
+        return True
+
+    def watch(self, connection: Connection, user_ids: Iterable[str]) -> None:
+        """From now on the connection is told of the presence of these, its conversation partners."""
+        if not connection.open:
+            return
+        for user_id in user_ids:
+            if user_id not in connection.partners:
+                connection.partners.add(user_id)
+                self._watchers.setdefault(user_id, set()).add(connection)
+
+    def watchers(self, user_id: str) -> list[Connection]:
+        """The connections that have the user among their conversation partners."""
+        return list(self._watchers.get(user_id, ()))
+
+    def publish(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
+        """Hands a durable event to the connections of the two people it concerns, and to no other."""
+        for user_id in {event.sender.id, event.recipient.id}:
+            for connection in self.of(user_id):
+                self.watch(connection, (event.other(user_id).id,))
+                connection.deliver(event, online=online)
+
+    def reread(self, user_id: str, number: int) -> None:
+        """Sends the user's connections back to the log, which holds events of theirs up to `number`."""
+        for connection in self.of(user_id):
+            connection.noted = max(connection.noted, number)
+            if connection.live:
+                connection.fall_behind()
+
+    def _unwatch(self, connection: Connection, user_id: str) -> None:
+        watching = self._watchers[user_id]
+        watching.discard(connection)
+        if not watching:
+            del self._watchers[user_id]

@@ -1,0 +1,93 @@
+"""Events: facts on their way to clients, encoded once for all who receive them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import asdict
+
+from tornadochat.errors import ChatError, ErrorEvent
+from tornadochat.models import Message, User
+from tornadochat.protocol import Entry, MessageEvent, Presence, Ready, Reset, ResetReason, SessionEvent, encode
+from tornadochat.protocol import format_cursor as _cursor
+
+Frame = str
+Encoder = Callable[[str, bytes], Frame]
+"""How a door wraps an event: its name and the JSON of its data, to the text of one frame."""
+
+
+class Event:
+    """A name and data. Its JSON is made once, its frame once per door, however many receive it."""
+
+    __slots__ = ("_frames", "_json", "data", "name")
+
+    def __init__(self, name: str, data: Any) -> None:
+        self.name = name
+        self.data = data
+        self._json: bytes | None = None
+        self._frames: dict[Encoder, Frame] = {}
+
+    @property
+    def json(self) -> bytes:
+        """The data as JSON."""
+        if self._json is None:
+            self._json = encode(self.data)
+        return self._json
+
+    def frame(self, encoder: Encoder) -> Frame:
+        """The event as one door sends it."""
+        frame = self._frames.get(encoder)
+        if frame is None:
+            frame = self._frames[encoder] = encoder(self.name, self.json)
+        return frame
+
+
+class LogEvent(Event):
+    """An event of the log: a message, its number, and the two people it concerns."""
+
+    __slots__ = ("message", "number", "recipient", "sender")
+
+    def __init__(self, message: Message, sender: User, recipient: User, epoch: str) -> None:
+        super().__init__("private message", MessageEvent.of(message, _cursor(epoch, message.number)))
+        self.message = message
+        self.number = message.number
+        self.sender = sender
+        self.recipient = recipient
+
+    def other(self, user_id: str) -> User:
+        """The other person of the conversation, seen from `user_id`."""
+        return self.recipient if user_id == self.sender.id else self.sender
+
+
+def session(secret: str, user: User) -> Event:
+    """Tells a connection who it is; the only event that carries a secret."""
+    return Event("session", SessionEvent(sessionID=secret, userID=user.id, username=user.username))
+
+
+def users(entries: list[Entry]) -> Event:
+    """The snapshot of the roster."""
+    return Event("users", entries)
+
+
+def presence(user: User, connected: bool) -> Event:
+    """`user connected`: someone is there, or (`connected` false) is introduced while away."""
+    return Event("user connected", Presence(user.id, user.username, connected, []))
+
+
+def presence_change(user: User, connected: bool) -> Event:
+    """Someone came, or left: `user disconnected` is a bare userID, as the guide has it."""
+    return presence(user, True) if connected else Event("user disconnected", user.id)
+
+
+def ready(epoch: str, number: int) -> Event:
+    """The replay is over."""
+    return Event("ready", Ready(_cursor(epoch, number)))
+
+
+def reset(reason: ResetReason) -> Event:
+    """The client's cursor cannot be honoured."""
+    return Event("reset", Reset(reason))
+
+
+def error(failure: ChatError, command: str | None = None) -> Event:
+    """A refusal that no reply can carry."""
+    return Event("error", ErrorEvent(**asdict(failure.wire()), command=command))

@@ -1,0 +1,1 @@
+"""Plain HTTP: probes for machines, the contract for programs, a first page for people."""

@@ -1,0 +1,146 @@
+"""Private messages: into the log, then out to the two people they concern. Nobody else."""
+
+from functools import partial
+
+from tornadochat.delivery.connection import Connection
+from tornadochat.delivery.hub import Hub
+from tornadochat.errors import ChatError, Code
+from tornadochat.events import LogEvent
+from tornadochat.models import Batch, Draft, Message, Outcome, Refused, Stored, User
+from tornadochat.protocol import (
+    EVENT_BYTES_MAX,
+    History,
+    HistoryReply,
+    MessageData,
+    MessageReply,
+    PrivateMessage,
+    encode,
+)
+from tornadochat.service.directory import Directory
+from tornadochat.service.presence import Presence
+from tornadochat.service.replies import Reply
+from tornadochat.store import Store
+
+
+class Messages:
+    """Sends, publishes what was committed, and pages through what was said."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        directory: Directory,
+        presence: Presence,
+        *,
+        characters: int,
+        history_page: int,
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._directory = directory
+        self._presence = presence
+        self._characters = characters
+        self._history_page = history_page
+
+    def send_now(self, connection: Connection, command: PrivateMessage, reply: Reply) -> bool:
+        """Sends if the recipient is at hand; False, and nothing done, if the store must be asked.
+
+        The reply comes after the commit that holds the message. Raises ChatError for what is wrong
+        with the command itself.
+        """
+        recipient = self._directory.known(command.to)
+        if recipient is None:
+            return False
+        self._send(connection, recipient, command, reply)
+        return True
+
+    async def send(self, connection: Connection, command: PrivateMessage, reply: Reply) -> None:
+        """Sends to anyone who exists. Raises ChatError `unknown_user` if nobody bears that id."""
+        self._send(connection, await self._other(command.to, "to"), command, reply)
+
+    async def history(self, connection: Connection, command: History, reply: Reply) -> None:
+        """Answers with a page of the conversation."""
+        if command.before is not None and command.after is not None:
+            raise ChatError(Code.invalid, field="after", expected="either before or after, not both")
+        other = await self._other(command.with_, "with")
+        messages, more = await self._store.history(
+            connection.user.id,
+            other.id,
+            before=command.before,
+            after=command.after,
+            limit=min(command.limit, self._history_page),
+        )
+        page = [MessageData.of(message) for message in messages]
+        fitting = _fitting(page, keep_first=command.after is not None)
+        reply(HistoryReply(messages=fitting, more=more or len(fitting) < len(page)))
+
+    async def settled(self) -> None:
+        """Returns when every message sent so far has its outcome, so that reads see it."""
+        await self._store.flushed()
+
+    def publish(self, batch: Batch) -> None:
+        """What the store calls after each commit: first everyone is told, then the senders.
+
+        Recovered messages are published by sending those they concern back to the log.
+        """
+        for message in batch.recovered:
+            for user_id in {message.sender, message.recipient}:
+                self._hub.reread(user_id, message.number)
+        for draft, outcome in batch.settled:
+            if isinstance(outcome, Stored) and not outcome.duplicate:
+                event = self.event(outcome.message, draft.sender, draft.recipient)
+                self._hub.publish(event, online=self._presence.online)
+        for draft, outcome in batch.settled:
+            draft.settle(outcome)
+
+    async def log(self, user_id: str, number: int, limit: int) -> list[LogEvent]:
+        """The user's next events of the log, for catching up."""
+        messages = await self._store.log_after(user_id, number, limit)
+        people = await self._directory.find({m.other(user_id) for m in messages} | {user_id})
+        return [self.event(m, people[m.sender], people[m.recipient]) for m in messages]
+
+    def event(self, message: Message, sender: User, recipient: User) -> LogEvent:
+        """The event of a stored message."""
+        return LogEvent(message, sender, recipient, self._store.epoch)
+
+    def _send(self, connection: Connection, recipient: User, command: PrivateMessage, reply: Reply) -> None:
+        if len(command.content) > self._characters:
+            raise ChatError(Code.too_large, field="content", expected=f"at most {self._characters} characters")
+        if "\0" in command.content:
+            raise ChatError(Code.invalid, field="content", expected="text without NUL")
+        self._store.append(
+            Draft(
+                sender=connection.user,
+                recipient=recipient,
+                content=command.content,
+                client_id=command.clientID,
+                connection=connection.id,
+                settle=partial(_answer, reply),
+            )
+        )
+
+    async def _other(self, user_id: str, field: str) -> User:
+        user = (await self._directory.find((user_id,))).get(user_id)
+        if user is None:
+            raise ChatError(Code.unknown_user, field=field, expected="the userID of an existing user")
+        return user
+
+
+def _answer(reply: Reply, outcome: Outcome) -> None:
+    if isinstance(outcome, Refused):
+        reply(ChatError(Code(outcome.code), field="clientID" if outcome.code == "conflict" else None))
+    else:
+        message = outcome.message
+        reply(MessageReply(message.id, message.seq, message.at, outcome.duplicate))
+
+
+def _fitting(page: list[MessageData], *, keep_first: bool) -> list[MessageData]:
+    """As many messages as one frame may carry, from the end of the page that the client holds on to."""
+    room = EVENT_BYTES_MAX - 4096
+    fitting: list[MessageData] = []
+    for message in page if keep_first else reversed(page):
+        room -= len(encode(message)) + 1
+        if room < 0:
+            break
+        fitting.append(message)
+    return fitting if keep_first else fitting[::-1]

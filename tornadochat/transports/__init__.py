@@ -1,0 +1,1 @@
+"""Bytes ↔ commands and events: one module or package for each kind of link."""

@@ -1,0 +1,140 @@
+"""One table for both doors: a command's name → the type of its data → the service that does it.
+
+`dispatch` is synchronous. A private message to someone at hand is settled without a task: its
+answer comes by callback after the commit. Everything else is done by the connection's one worker,
+in order, and so is a private message that comes while the worker is busy: the commands of one
+connection take effect in the order in which they came.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from tornadochat.delivery.connection import Connection
+from tornadochat.errors import ChatError, Code
+from tornadochat.protocol import COMMANDS, Command, Payload
+from tornadochat.service.identity import Identity
+from tornadochat.service.messages import Messages
+from tornadochat.service.replies import Reply
+from tornadochat.service.roster import Roster
+from tornadochat.transports.inbox import Call, Inbox
+from tornadochat.transports.payloads import parse
+
+Do = Callable[[Connection, Any, Reply], Awaitable[None]]
+DoNow = Callable[[Connection, Any, Reply], bool]
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Route(NamedTuple):
+    """What carries a command out; `now`, if it can be done in this turn, answers by callback."""
+
+    command: Command
+    do: Do
+    now: DoNow | None
+
+
+class Job(NamedTuple):
+    """A command that waits for the worker."""
+
+    route: Route
+    data: Payload
+    reply: Reply
+
+
+class Dispatch:
+    """Carries out the commands of all connections."""
+
+    def __init__(self, messages: Messages, roster: Roster, identity: Identity) -> None:
+        self._messages = messages
+        self._routes = _routes(messages, roster, identity)
+        self._jobs: dict[Inbox, deque[Job]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+
+    def __call__(self, inbox: Inbox, call: Call, reply: Reply) -> None:
+        """Carries a command out and answers it exactly once; never raises."""
+        try:
+            route, data = self._read(call)
+            self._route(inbox, Job(route, data, reply))
+        except ChatError as refusal:
+            reply(refusal)
+        except Exception as failure:
+            reply(incident(failure, call.name))
+
+    async def stop(self) -> None:
+        """Ends the workers."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def _read(self, call: Call) -> tuple[Route, Payload]:
+        route = self._routes.get(call.name)
+        if route is None:
+            raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
+        if not call.asked and not route.command.silent:
+            raise ChatError(Code.id_required)
+        return route, parse(route.command.data, {} if call.data is None else call.data)
+
+    def _route(self, inbox: Inbox, job: Job) -> None:
+        waiting = self._jobs.get(inbox)
+        if waiting is not None:
+            waiting.append(job)
+        elif not self._do_now(inbox, job):
+            self._jobs[inbox] = deque((job,))
+            worker = asyncio.ensure_future(self._work(inbox))
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    def _do_now(self, inbox: Inbox, job: Job) -> bool:
+        if job.route.now is None:
+            return False
+        return job.route.now(_connection(inbox), job.data, job.reply)
+
+    async def _work(self, inbox: Inbox) -> None:
+        jobs = self._jobs[inbox]
+        try:
+            while jobs:
+                await self._do(inbox, jobs[0])
+                jobs.popleft()
+        finally:
+            del self._jobs[inbox]
+
+    async def _do(self, inbox: Inbox, job: Job) -> None:
+        try:
+            if self._do_now(inbox, job):
+                return
+            # Reads see the connection's own earlier writes, some of which may not be committed yet.
+            await self._messages.settled()
+            await job.route.do(_connection(inbox), job.data, job.reply)
+        except ChatError as refusal:
+            job.reply(refusal)
+        except Exception as failure:
+            job.reply(incident(failure, job.route.command.name))
+
+
+def incident(failure: Exception, command: str) -> ChatError:
+    """Logs an unexpected failure once, and makes the error that ties a reply to that log entry."""
+    number = secrets.token_hex(4)
+    _log.error("incident %s in %s", number, command, exc_info=failure)
+    return ChatError(Code.internal, incident=number)
+
+
+def _connection(inbox: Inbox) -> Connection:
+    if inbox.connection is None:
+        raise RuntimeError("an inbox carries nothing out before it is open")
+    return inbox.connection
+
+
+def _routes(messages: Messages, roster: Roster, identity: Identity) -> Mapping[str, Route]:
+    do: dict[str, tuple[Do, DoNow | None]] = {
+        "private message": (messages.send, messages.send_now),
+        "history": (messages.history, None),
+        "users": (roster.search, None),
+        "sessions": (identity.sessions, None),
+        "revoke": (identity.revoke, None),
+        "logout": (identity.logout, None),
+    }
+    return {command.name: Route(command, *do[command.name]) for command in COMMANDS}

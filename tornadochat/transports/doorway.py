@@ -1,0 +1,73 @@
+"""What both doors share: the way in, the way out, and the bounds on both."""
+
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from tornadochat.errors import ChatError, Close
+from tornadochat.service.arrivals import Arrival, Arrivals
+from tornadochat.transports.dispatch import Dispatch
+from tornadochat.transports.inbox import Inbox
+from tornadochat.transports.origins import Origins
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Link(Protocol):
+    """Something that can be ended: a connection, or what may yet become one."""
+
+    def close(self, reason: Close) -> None:
+        """Ends it in the way of its door."""
+        ...
+
+
+class Doorway:
+    """Given to every handler of either door; times in seconds, sizes in bytes."""
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        dispatch: Dispatch,
+        origins: Origins,
+        *,
+        frame_bytes: int,
+        in_flight: int,
+        identify: float,
+        stalled: float,
+        ping_interval: float,
+        ping_timeout: float,
+    ) -> None:
+        self.arrivals = arrivals
+        self.origins = origins
+        self.frame_bytes = frame_bytes
+        self.identify = identify
+        self.ping_interval = ping_interval
+        self.ping_timeout = ping_timeout
+        self.draining = False
+        self.links: set[Link] = set()
+        self._dispatch = dispatch
+        self._in_flight = in_flight
+        self._stalled = stalled
+
+    def inbox(self, on_stalled: Callable[[], None]) -> Inbox:
+        """The way in for one link."""
+        return Inbox(self._dispatch, limit=self._in_flight, stalled=self._stalled, on_stalled=on_stalled)
+
+    async def welcome(self, arrival: Arrival, inbox: Inbox) -> None:
+        """Greets, opens the inbox, leads in. What goes wrong closes the link: come back."""
+        connection = arrival.connection
+        try:
+            self.arrivals.greet(arrival)
+            inbox.open(connection)
+            await self.arrivals.lead_in(arrival)
+        except ChatError as refusal:
+            _log.warning("a connection could not be welcomed: %s", refusal.code)
+            connection.transport.close(Close.try_later)
+        except Exception:
+            _log.exception("a connection could not be welcomed")
+            connection.transport.close(Close.try_later)
+
+    def close_all(self, reason: Close) -> None:
+        """Ends every link, signed in or not."""
+        for link in list(self.links):
+            link.close(reason)

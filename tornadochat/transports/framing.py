@@ -1,0 +1,321 @@
+"""RFC 6455 framing: the one seam under every WebSocket handler.
+
+Handlers derive from `FramedWebSocketHandler` and talk to whatever protocol object its
+`get_websocket_protocol()` built; another framing engine below needs only the methods of `StrictProtocol`
+that the handler forwards to.
+"""
+
+import codecs
+import struct
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
+
+CLOSE_WAIT: Final = 2.0  # seconds that a peer gets to take part in the closing handshake
+_PROTOCOL_ERROR: Final = 1002
+_INVALID_DATA: Final = 1007
+_TOO_BIG: Final = 1009
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_DISCARD_CHUNK: Final = 65536
+
+
+class FrameViolation(Exception):
+    """The peer broke RFC 6455; `code` is what the close frame says (section 7.4.1)."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Stream(Protocol):
+    """The part of Tornado's `IOStream` used here; the two counters are its only semi-private names."""
+
+    _total_write_index: int
+    _total_write_done_index: int
+
+    def write(self, data: bytes) -> Awaitable[None]: ...
+    def close(self) -> None: ...
+    def closed(self) -> bool: ...
+
+
+def encode_frame(opcode: int, payload: bytes) -> bytes:
+    """One final, unmasked frame (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x80 | opcode, size) + payload
+    if size <= 0xFFFF:
+        return struct.pack("!BBH", 0x80 | opcode, 126, size) + payload
+    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
+
+
+def parse_close(payload: bytes) -> tuple[int | None, str | None]:
+    """Code and reason of a received close frame (RFC 6455 sections 5.5.1 and 7.4)."""
+    if not payload:
+        return None, None
+    if len(payload) == 1:
+        raise FrameViolation(_PROTOCOL_ERROR)
+    code = int.from_bytes(payload[:2], "big")
+    if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in (1004, 1005, 1006):
+        raise FrameViolation(_PROTOCOL_ERROR)
+    try:
+        return code, payload[2:].decode()
+    except UnicodeDecodeError:
+        raise FrameViolation(_INVALID_DATA) from None
+
+
+class Assembler:
+    """Frames → messages (RFC 6455 section 5.4), bounded by the size of the whole message."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._start(None)
+
+    def _start(self, opcode: int | None) -> None:
+        self._opcode = opcode
+        self._size = 0
+        self._text: list[str] = []
+        self._data: list[bytes] = []
+
+    def admit(self, size: int) -> None:
+        """Refuse a data frame by its announced size, before any of it is read."""
+        if self._size + size > self._limit:
+            raise FrameViolation(_TOO_BIG)
+
+    def add(self, final: bool, opcode: int, payload: bytes) -> str | bytes | None:
+        """The message that this frame completes, or None."""
+        if (opcode == _CONTINUATION) != (self._opcode is not None):
+            raise FrameViolation(_PROTOCOL_ERROR)
+        if self._opcode is None:
+            self._start(opcode)
+        self._size += len(payload)
+        if self._opcode == _TEXT:
+            payload_text = self._decode(payload, final)
+            if payload_text:
+                self._text.append(payload_text)
+        elif payload:
+            # Empty fragments are not kept: there may be any number of them.
+            self._data.append(payload)
+        return self._finish() if final else None
+
+    def _decode(self, payload: bytes, final: bool) -> str:
+        try:
+            return self._decoder.decode(payload, final)
+        except UnicodeDecodeError:
+            raise FrameViolation(_INVALID_DATA) from None
+
+    def _finish(self) -> str | bytes:
+        message: str | bytes = "".join(self._text) if self._opcode == _TEXT else b"".join(self._data)
+        self._start(None)
+        return message
+
+
+class StrictProtocol(WebSocketProtocol13):
+    """Tornado's RFC 6455 engine with every violation answered by a close frame with the right code.
+
+    Overridden beneath its public surface: `_receive_frame` (one frame per call of Tornado's loop).
+    """
+
+    def __init__(self, plain: WebSocketProtocol13) -> None:
+        super().__init__(plain.handler, False, plain.params)
+        self._assembler = Assembler(plain.params.max_message_size)
+
+    def start_pinging(self) -> None:
+        # The first moment at which the accepted stream is ours and nothing has been written to it.
+        self.set_nodelay(True)
+        # Notices a peer that leaves while the handler holds reading back.
+        self.stream.set_close_callback(self._told_closed)
+        super().start_pinging()
+
+    def _told_closed(self) -> None:
+        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+
+    def on_connection_close(self) -> None:
+        # The handler is told of a violation before the close frame has left: the stream lives on till then.
+        if not self.server_terminated:
+            self._abort()
+
+    # Outbound
+
+    def send(self, opcode: int, *payloads: bytes) -> None:
+        """Frames in one write; nothing after a close frame, nothing to a closed stream."""
+        if self.server_terminated:
+            return
+        with suppress(StreamClosedError):
+            self.stream.write(b"".join([encode_frame(opcode, payload) for payload in payloads]))
+
+    @property
+    def buffered(self) -> int:
+        """Bytes not yet given to the kernel."""
+        stream: Stream = self.stream
+        return 0 if stream.closed() else stream._total_write_index - stream._total_write_done_index
+
+    @property
+    def sent(self) -> int:
+        """Bytes given to the kernel so far; only its growth means something."""
+        stream: Stream = self.stream
+        return stream._total_write_done_index
+
+    async def drained(self) -> None:
+        """Return when what has been accepted up to now has left, or the stream is closed."""
+        if self.buffered:
+            with suppress(StreamClosedError):
+                await self.stream.write(b"")
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if self._waiting is None and not self.client_terminated:
+            # Set before Tornado sets its own of five seconds, which it then leaves alone.
+            self._waiting = self.stream.io_loop.call_later(CLOSE_WAIT, self._abort)
+        super().close(code, reason)
+
+    def cut(self) -> None:
+        """End the TCP stream at once."""
+        self._abort()
+
+    # Inbound
+
+    async def _receive_frame(self) -> None:
+        try:
+            await self._read_frame()
+        except FrameViolation as violation:
+            await self._fail(violation.code)
+
+    async def _read_frame(self) -> None:
+        first, second = await self._read_bytes(2)
+        final, opcode, size = bool(first & self.FIN), first & self.OPCODE_MASK, second & 0x7F
+        control = bool(opcode & 0x8)
+        if first & self.RSV_MASK or not second & 0x80 or opcode not in (0x0, 0x1, 0x2, 0x8, 0x9, 0xA):
+            raise FrameViolation(_PROTOCOL_ERROR)
+        if control and (not final or size > 125):
+            raise FrameViolation(_PROTOCOL_ERROR)
+        if size == 126:
+            size = int.from_bytes(await self._read_bytes(2), "big")
+        elif size == 127:
+            size = int.from_bytes(await self._read_bytes(8), "big")
+        if not control:
+            self._assembler.admit(size)
+        mask = await self._read_bytes(4)
+        payload = _unmask(mask, await self._read_bytes(size)) if size else b""
+        if control:
+            await self._control(opcode, payload)
+        elif not self.server_terminated:
+            message = self._assembler.add(final, opcode, payload)
+            if message is not None:
+                await self._hand_over(message)
+
+    async def _hand_over(self, message: str | bytes) -> None:
+        # Awaited in the task that reads: no task per message, and what awaits holds reading back.
+        try:
+            result = self.handler.on_message(message)
+            if result is not None:
+                await result
+        except Exception as exc:
+            self.handler.log_exception(type(exc), exc, exc.__traceback__)
+            self._abort()
+
+    async def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == _CLOSE:
+            self.close_code, self.close_reason = parse_close(payload)
+            await self._agree_to_close()
+        else:
+            # Tornado answers pings with at most one pong outstanding, and counts pongs for its own pings.
+            self._handle_message(opcode, payload)
+
+    async def _agree_to_close(self) -> None:
+        if not self.server_terminated:
+            code = b"" if self.close_code is None else self.close_code.to_bytes(2, "big")
+            self.send(_CLOSE, code)
+            self.server_terminated = True
+            self._told_closed()
+            self._limit_goodbye()
+            await self.drained()
+        self._abort()
+
+    async def _fail(self, code: int) -> None:
+        """RFC 6455 section 7.1.7. What the peer still sends is thrown away: closing on unread data
+        would reset the connection, and the close frame would be lost with it."""
+        self._limit_goodbye()
+        self.close(code)
+        self._told_closed()
+        with suppress(StreamClosedError):
+            while True:
+                await self.stream.read_bytes(_DISCARD_CHUNK, partial=True)
+        self._abort()
+
+    def _limit_goodbye(self) -> None:
+        if self._waiting is None:
+            self._waiting = self.stream.io_loop.call_later(CLOSE_WAIT, self._abort)
+
+
+def _unmask(mask: bytes, data: bytes) -> bytes:
+    """RFC 6455 section 5.3, as one XOR of two big integers."""
+    size = len(data)
+    pad = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
+
+
+class FramedWebSocketHandler(WebSocketHandler):
+    """A WebSocket handler with ordered synchronous sending, visible buffers and exact closing."""
+
+    max_frame = 131_072
+    ws_connection: WebSocketProtocol | None
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        plain = super().get_websocket_protocol()
+        return StrictProtocol(plain) if isinstance(plain, WebSocketProtocol13) else None
+
+    def get_compression_options(self) -> dict[str, Any] | None:
+        # permessage-deflate holds some 200 KB for each connection.
+        return None
+
+    @property
+    def max_message_size(self) -> int:
+        return self.max_frame
+
+    @property
+    def _framing(self) -> StrictProtocol | None:
+        framing = self.ws_connection
+        # None before the handshake and after the end.
+        return framing if isinstance(framing, StrictProtocol) else None
+
+    def send_text(self, *frames: str | bytes) -> None:
+        """Send text frames (`bytes` are already UTF-8) in one write; silent once the connection is over."""
+        if (framing := self._framing) is not None:
+            framing.send(_TEXT, *[f.encode() if isinstance(f, str) else f for f in frames])
+
+    def send_binary(self, *frames: bytes) -> None:
+        """Send binary frames in one write; silent once the connection is over."""
+        if (framing := self._framing) is not None:
+            framing.send(_BINARY, *frames)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes accepted and not yet given to the kernel."""
+        return framing.buffered if (framing := self._framing) is not None else 0
+
+    @property
+    def sent(self) -> int:
+        """Bytes that have left so far; only its growth means something."""
+        return framing.sent if (framing := self._framing) is not None else 0
+
+    async def drained(self) -> None:
+        """Return when what has been accepted up to now has left, or the connection is over."""
+        if (framing := self._framing) is not None:
+            await framing.drained()
+
+    def end(self, code: int | None = 1000, reason: str = "") -> None:
+        """Closing handshake with this code; the TCP stream is cut if the peer has not answered in time."""
+        if (framing := self._framing) is not None:
+            framing.close(code, reason or None)
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        # Tornado's would forget the protocol object, and with it the counters.
+        self.end(code, reason or "")
+
+    def abort(self) -> None:
+        """Cut the TCP stream, unsent data and all."""
+        if (framing := self._framing) is not None:
+            framing.cut()

@@ -1,0 +1,111 @@
+"""The way in of one connection: its commands in order, bounded, one worker for the slow ones.
+
+At most `limit` commands are unanswered at a time. What comes beyond that waits in the backlog, and
+`readable` tells the transport to stop reading until half of them are answered; so a flood fills the
+sender's socket buffers, not this process. Before the connection has been welcomed everything waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tornadochat.delivery.connection import Connection
+from tornadochat.service.replies import Reply
+
+
+class Call(NamedTuple):
+    """A command as it came: its name, its data not yet looked at, and where its answer goes.
+
+    `data` is None where the client sent none. `asked`: the client awaits a reply; if not, the
+    answer is told only when it is an error.
+    """
+
+    name: str
+    data: Any
+    asked: bool
+    reply: Reply
+
+
+class Inbox:
+    """The commands of one connection between its transport and dispatch."""
+
+    def __init__(
+        self,
+        dispatch: Callable[["Inbox", Call, Reply], None],
+        *,
+        limit: int,
+        stalled: float,
+        on_stalled: Callable[[], None],
+    ) -> None:
+        """`on_stalled` is called when reading has been paused for `stalled` seconds."""
+        self.connection: Connection | None = None
+        self._dispatch = dispatch
+        self._limit = limit
+        self._stalled = stalled
+        self._on_stalled = on_stalled
+        self._backlog: deque[Call] = deque()
+        self._unanswered = 0
+        self._draining = False
+        self._readable: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def open(self, connection: Connection) -> None:
+        """The connection has been told its `session`: from now on commands are carried out."""
+        self.connection = connection
+        self._drain()
+
+    def close(self) -> None:
+        """The link is gone: what waits is dropped, who waits is released."""
+        self._closed = True
+        self._backlog.clear()
+        self._resume()
+
+    def take(self, call: Call) -> None:
+        """Carries the command out, now or when its turn comes."""
+        if self._closed:
+            return
+        self._backlog.append(call)
+        self._drain()
+
+    def readable(self) -> asyncio.Future[None] | None:
+        """None, or what to await before reading on."""
+        if self._closed or (not self._backlog and self._unanswered < self._limit):
+            return None
+        if self._readable is None:
+            loop = asyncio.get_running_loop()
+            self._readable = loop.create_future()
+            self._timer = loop.call_later(self._stalled, self._on_stalled)
+        return self._readable
+
+    def _drain(self) -> None:
+        # An answer may come while its command is still being dispatched, and would drain again.
+        if self._draining or self.connection is None:
+            return
+        self._draining = True
+        try:
+            while self._backlog and self._unanswered < self._limit and not self._closed:
+                call = self._backlog.popleft()
+                self._unanswered += 1
+                self._dispatch(self, call, self._answering(call.reply))
+        finally:
+            self._draining = False
+        if self._readable is not None and not self._backlog and 2 * self._unanswered <= self._limit:
+            self._resume()
+
+    def _answering(self, reply: Reply) -> Reply:
+        def answer(result: Any) -> None:
+            self._unanswered -= 1
+            reply(result)
+            self._drain()
+
+        return answer
+
+    def _resume(self) -> None:
+        readable, self._readable = self._readable, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if readable is not None and not readable.done():
+            readable.set_result(None)

@@ -1,0 +1,76 @@
+"""The frames of the raw door: what text becomes a command, and what text answers it."""
+
+from typing import Any, Final
+
+import msgspec
+
+from tornadochat.errors import ChatError, Code
+from tornadochat.events import Frame
+from tornadochat.protocol import encode
+from tornadochat.transports.payloads import explain
+
+FrameID = str | int | float
+ID_LONGEST: Final = 64
+
+
+class RawFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A command as it comes. `data` is decoded once it is known what it should be; empty: none sent."""
+
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b"")
+    id: FrameID | None = None
+
+
+class BadFrame(ChatError):
+    """A refusal of a frame as such: `id` is the frame's, if it could be made out.
+
+    `foreign`: not even a JSON object, so whoever sent it does not speak this protocol.
+    """
+
+    def __init__(self, refusal: ChatError, *, frame_id: FrameID | None, foreign: bool) -> None:
+        super().__init__(Code.bad_frame, field=refusal.field, expected=refusal.expected)
+        self.id = frame_id
+        self.foreign = foreign
+
+
+_decode: Final = msgspec.json.Decoder(RawFrame).decode
+
+
+def read(text: str) -> RawFrame:
+    """The frame. Raises BadFrame for what is not exactly `{event, data?, id?}`."""
+    try:
+        frame = _decode(text)
+    except (msgspec.DecodeError, RecursionError) as refusal:
+        raise _bad(text, refusal) from None
+    if isinstance(frame.id, str) and len(frame.id) > ID_LONGEST:
+        raise BadFrame(_expecting("id", f"at most {ID_LONGEST} characters"), frame_id=None, foreign=False)
+    return frame
+
+
+def event_frame(name: str, data: bytes) -> Frame:
+    """An event: `{"event": …, "data": …}`."""
+    return f'{{"event":{encode(name).decode()},"data":{data.decode()}}}'
+
+
+def reply_frame(frame_id: FrameID, result: Any) -> Frame:
+    """A reply: `{"reply": id, "data": …}`, or `"error"` in the place of `"data"`."""
+    if isinstance(result, ChatError):
+        return f'{{"reply":{encode(frame_id).decode()},"error":{encode(result.wire()).decode()}}}'
+    return f'{{"reply":{encode(frame_id).decode()},"data":{encode(result).decode()}}}'
+
+
+def _bad(text: str, refusal: Exception) -> BadFrame:
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        return BadFrame(_expecting(None, 'a JSON object such as {"event": "…"}'), frame_id=None, foreign=True)
+    frame_id = value.get("id")
+    usable = isinstance(frame_id, str | int | float) and not isinstance(frame_id, bool)
+    known = usable and not (isinstance(frame_id, str) and len(frame_id) > ID_LONGEST)
+    return BadFrame(explain(str(refusal)), frame_id=frame_id if known else None, foreign=False)
+
+
+def _expecting(field: str | None, expected: str) -> ChatError:
+    return ChatError(Code.bad_frame, field=field, expected=expected)

@@ -1,0 +1,214 @@
+"""The raw door: WebSocket, one JSON object per text frame (`rawframes`).
+
+A client signs in by `?username=`, by an `Authorization: Bearer <sessionID>` header, or by a first
+frame `{"event": "connect", "data": {…}}`.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from tornado.web import HTTPError
+
+from tornadochat import events
+from tornadochat.errors import ERRORS, ChatError, Close, Code
+from tornadochat.events import Event
+from tornadochat.models import Door
+from tornadochat.protocol import ConnectData
+from tornadochat.service.arrivals import Arrival
+from tornadochat.transports.dispatch import incident
+from tornadochat.transports.doorway import Doorway
+from tornadochat.transports.framing import FramedWebSocketHandler
+from tornadochat.transports.inbox import Call, Inbox
+from tornadochat.transports.payloads import parse
+from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_frame
+
+UNSUPPORTED_DATA: Final = 1003
+"""RFC 6455 section 7.4.1: this endpoint takes text only."""
+
+
+class RawTransport:
+    """The outgoing half of a raw link: see `delivery.transport.Transport`."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: "RawSocket") -> None:
+        self._socket = socket
+
+    @property
+    def door(self) -> Door:
+        """This one."""
+        return "raw"
+
+    @property
+    def buffered(self) -> int:
+        """Bytes not yet given to the kernel."""
+        return self._socket.buffered
+
+    @property
+    def sent(self) -> int:
+        """Bytes given to the kernel so far."""
+        return self._socket.sent
+
+    def send(self, event: Event) -> None:
+        """Queues an event."""
+        self._socket.send_text(event.frame(event_frame))
+
+    def reply(self, command: str | None, frame_id: FrameID | None, result: Any) -> None:
+        """Answers a command; one that asked for no reply hears of errors only, as an event."""
+        if frame_id is not None:
+            self._socket.send_text(reply_frame(frame_id, result))
+        elif isinstance(result, ChatError):
+            self.send(events.error(result, command))
+
+    async def drained(self) -> None:
+        """Returns when the kernel has taken everything, or the link is gone."""
+        await self._socket.drained()
+
+    def close(self, reason: Close) -> None:
+        """Ends the link; the close code says whether to come back."""
+        self._socket.end(reason.value, reason.name.replace("_", " "))
+
+
+class RawSocket(FramedWebSocketHandler):
+    """One link: frames in, calls on; the first of them signs in."""
+
+    _inbox: Inbox
+    _transport: RawTransport
+
+    def initialize(self, doorway: Doorway) -> None:
+        """Tornado's injection point."""
+        self._doorway = doorway
+        self._credentials: ConnectData | None = None
+        self._signing_in: asyncio.Task[None] | None = None
+        self._arrival: Arrival | None = None
+        self._identify: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def max_message_size(self) -> int:
+        """The longest message taken, in bytes; a longer one ends the link with 1009."""
+        return self._doorway.frame_bytes
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between the pings that find a dead link."""
+        return self._doorway.ping_interval
+
+    @property
+    def ping_timeout(self) -> float:
+        """Seconds that a pong may take."""
+        return self._doorway.ping_timeout
+
+    def prepare(self) -> None:
+        """Refuses before the upgrade what must not become a link."""
+        if self._doorway.draining:
+            raise HTTPError(503, reason="Restarting")
+        arguments = self.request.query_arguments
+        if any(name.lower() == "sessionid" for name in arguments):
+            raise HTTPError(400, reason="A sessionID must not be in a URL; use the Authorization header")
+        if any(len(values) > 1 for values in arguments.values()):
+            raise HTTPError(400, reason="Repeated query argument")
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            self.set_header("Upgrade", "websocket")
+            raise HTTPError(426, reason="Upgrade Required")
+        self._credentials = self._carried()
+
+    def check_origin(self, origin: str) -> bool:
+        """Pages of foreign origins are refused with 403."""
+        return self._doorway.origins.allows(self.request)
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """The upgrade is done: sign in by what the request carried, or wait for the first frame."""
+        super().open(*args, **kwargs)
+        self._transport = RawTransport(self)
+        self._inbox = self._doorway.inbox(lambda: self._transport.close(Close.slow))
+        self._doorway.links.add(self._transport)
+        if self._credentials is not None:
+            self._sign_in(self._credentials)
+        else:
+            self._identify = asyncio.get_running_loop().call_later(
+                self._doorway.identify, self._transport.close, Close.not_identified
+            )
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Takes a frame; what is returned is awaited before the next one is read."""
+        if isinstance(message, bytes):
+            self.end(UNSUPPORTED_DATA, "text frames only")
+            return None
+        try:
+            frame = read(message)
+        except BadFrame as refusal:
+            self._transport.reply(None, refusal.id, refusal)
+            if refusal.foreign and self._signing_in is None:
+                self._transport.close(Close.violation)
+            return None
+        if self._signing_in is None:
+            self._first(frame)
+        else:
+            self._command(frame)
+        return self._inbox.readable() if self._signing_in is not None else None
+
+    def on_close(self) -> None:
+        """The link is gone: in this very turn the hub forgets it."""
+        self._closed = True
+        if self._identify is not None:
+            self._identify.cancel()
+        self._doorway.links.discard(self._transport)
+        self._inbox.close()
+        if self._arrival is not None:
+            self._doorway.arrivals.leave(self._arrival.connection)
+
+    def _carried(self) -> ConnectData | None:
+        """What the request signs in with. An Authorization header beats `?username=`."""
+        username = self.get_query_argument("username", None, strip=False)
+        scheme, _, secret = self.request.headers.get("Authorization", "").partition(" ")
+        session = secret.strip() if scheme.lower() == "bearer" else None
+        if username is None and session is None:
+            return None
+        since = self.get_query_argument("since", None, strip=False)
+        return ConnectData(username=username, sessionID=session, since=since)
+
+    def _first(self, frame: RawFrame) -> None:
+        if frame.event != "connect":
+            refusal = ChatError(Code.not_connected, field="event", expected="connect")
+            self._transport.reply(frame.event, frame.id, refusal)
+            return
+        try:
+            data = parse(ConnectData, frame.data or {})
+        except ChatError as refusal:
+            self._refuse(refusal)
+        else:
+            self._sign_in(data)
+
+    def _command(self, frame: RawFrame) -> None:
+        def reply(result: Any) -> None:
+            self._transport.reply(frame.event, frame.id, result)
+
+        if frame.event == "connect":
+            reply(ChatError(Code.already_connected))
+        else:
+            self._inbox.take(Call(frame.event, frame.data or None, frame.id is not None, reply))
+
+    def _sign_in(self, data: ConnectData) -> None:
+        if self._identify is not None:
+            self._identify.cancel()
+        self._signing_in = asyncio.ensure_future(self._arrive(data))
+
+    async def _arrive(self, data: ConnectData) -> None:
+        try:
+            arrival = await self._doorway.arrivals.admit(data, self._transport)
+        except ChatError as refusal:
+            self._refuse(refusal)
+        except Exception as failure:
+            self._refuse(incident(failure, "connect"))
+        else:
+            self._arrival = arrival
+            if self._closed:
+                self._doorway.arrivals.leave(arrival.connection)
+            else:
+                await self._doorway.welcome(arrival, self._inbox)
+
+    def _refuse(self, refusal: ChatError) -> None:
+        self._transport.send(events.error(refusal, "connect"))
+        self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)
