@@ -37,11 +37,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tornadochat",
         description="A private-messaging server with two doors, Socket.IO and raw WebSocket.",
-        epilog="Environment variables such as TORNADOCHAT_SERVER__PORT=9000 override the file, --set overrides both.",
+        epilog="The environment (TORNADOCHAT_SERVER__PORT=9000) overrides the file, --set overrides both.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="the configuration (default: config.yaml in this directory)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the configuration (default: config.yaml in this directory)",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, as in server.port=9000"

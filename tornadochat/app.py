@@ -157,6 +157,7 @@ class App:
             Origins(config.server.origins),
             frame_bytes=config.limits.frame_bytes,
             in_flight=config.limits.in_flight,
+            outbox_bytes=config.limits.outbox_bytes,
             identify=config.limits.identify,
             stalled=config.limits.stalled,
             ping_interval=config.heartbeat.interval,

@@ -125,7 +125,7 @@ class Duration(Rule):
         for unit, seconds in _UNITS:
             if value % seconds == 0:
                 return f"{value / seconds:.0f}{unit}"
-        return f"{value * 1000:.9g}ms"
+        return f"{value * 1000:.6f}".rstrip("0").rstrip(".") + "ms"
 
 
 def _seconds(value: object) -> float | None:

@@ -107,7 +107,9 @@ class _File:
         if not isinstance(node, yaml.MappingNode):
             if node.tag != "tag:yaml.org,2002:null":  # a section whose settings are all commented out
                 found = "a list" if isinstance(node, yaml.SequenceNode) else f'"{node.value}"'
-                self.errors.append(f"{self._place(node)}: {prefix}expected lines `name: value`, found {found}")
+                self.errors.append(
+                    f"{self._place(node)}: {prefix}expected lines `name: value`, found {found}"
+                )
             return
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else "(a name that is no text)"

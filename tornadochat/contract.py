@@ -1,5 +1,7 @@
 """The machine-readable contract of both doors, generated from the types that validate the frames."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 import msgspec
@@ -15,17 +17,19 @@ from tornadochat.protocol import (
     ResetReason,
 )
 
-CLOSE_MEANINGS: Final = {
-    Close.restart: "the server restarts",
-    Close.try_later: "the server cannot take this link now",
-    Close.slow: "the reader made no progress, or left its commands' answers unread",
-    Close.stale: "the link did not answer its heartbeat",
-    Close.not_identified: "no sign-in in time",
-    Close.unauthorized: "the sign-in was refused",
-    Close.revoked: "the session was revoked or logged out",
-    Close.violation: "the first frame was not of this protocol",
-    Close.flooding: "persistently more than the limits allow",
-}
+CLOSE_MEANINGS: Final[Mapping[Close, str]] = MappingProxyType(
+    {
+        Close.restart: "the server restarts",
+        Close.try_later: "the server cannot take this link now",
+        Close.slow: "the reader made no progress, or left its commands' answers unread",
+        Close.stale: "the link did not answer its heartbeat",
+        Close.not_identified: "no sign-in in time",
+        Close.unauthorized: "the sign-in was refused",
+        Close.revoked: "the session was revoked or logged out",
+        Close.violation: "the first frame was not of this protocol",
+        Close.flooding: "persistently more than the limits allow",
+    }
+)
 
 
 def contract(limits: dict[str, int]) -> dict[str, Any]:
@@ -56,7 +60,8 @@ def contract(limits: dict[str, int]) -> dict[str, Any]:
         },
         "reset_reasons": list(get_args(ResetReason)),
         "errors": {
-            code.value: {"message": kind.message, "retryable": kind.retryable} for code, kind in ERRORS.items()
+            code.value: {"message": kind.message, "retryable": kind.retryable}
+            for code, kind in ERRORS.items()
         },
         "error": schema_of[repr(ErrorData)],
         "closes": {

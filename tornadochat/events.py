@@ -1,14 +1,26 @@
 """Events: facts on their way to clients, encoded once for all who receive them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import asdict
 
 from tornadochat.errors import ChatError, ErrorEvent
 from tornadochat.models import Message, User
-from tornadochat.protocol import Entry, MessageEvent, Presence, Ready, Reset, ResetReason, SessionEvent, encode
+from tornadochat.protocol import (
+    Entry,
+    MessageEvent,
+    Presence,
+    Ready,
+    Reset,
+    ResetReason,
+    SessionEvent,
+    encode,
+)
 from tornadochat.protocol import format_cursor as _cursor
+
+COMMAND_LONGEST: Final = 64
+"""How much of the name of a command an error repeats, in characters."""
 
 Frame = str
 Encoder = Callable[[str, bytes], Frame]
@@ -89,5 +101,7 @@ def reset(reason: ResetReason) -> Event:
 
 
 def error(failure: ChatError, command: str | None = None) -> Event:
-    """A refusal that no reply can carry."""
+    """A refusal that no reply can carry. Of the client's own text it repeats no more than it must."""
+    if command is not None:
+        command = command[:COMMAND_LONGEST].encode(errors="replace").decode()
     return Event("error", ErrorEvent(**asdict(failure.wire()), command=command))

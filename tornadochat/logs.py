@@ -12,7 +12,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-_QUERY: Final = re.compile(r"""\?[^\s'"<>)]*""")
+_QUERY: Final = re.compile(r"\?[^ \n]*")  # a request line has no other space; a URL may hold any quote
 _UNPRINTABLE: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 _PACKETS: Final = ("engineio", "socketio")
 # python-socketio and python-engineio give these a handler of their own unless they have a level.

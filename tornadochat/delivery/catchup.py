@@ -63,6 +63,8 @@ class CatchUp:
             if not connection.open:
                 return
             for event in page:
+                if connection.crowded and not await self._drained(connection):
+                    return
                 connection.serve(event, online=self._online)
             if len(page) < PAGE and connection.noted <= connection.position:
                 connection.live = True

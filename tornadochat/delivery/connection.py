@@ -53,7 +53,8 @@ class Connection:
         self.position = 0
         self.noted = 0
         self.held: dict[str, User] = {}
-        self.told: set[str] = {session.user.id}
+        # Of whom it has been told, and what last: the other users of its roster, as the client sees them.
+        self.told: dict[str, bool] = {session.user.id: True}
         self.partners: set[str] = set()
         self._outbox_bytes = outbox_bytes
         self._behind = behind
@@ -63,41 +64,59 @@ class Connection:
         """Whose connection this is."""
         return self.session.user
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the reader leaves so much unread that it is to be sent no more for now."""
+        return self.transport.buffered > self._outbox_bytes
+
     def deliver(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
         """Takes an event that has just been published: sends it, or notes that the log holds it."""
         if not self.live:
             self.noted = event.number
         elif event.number > self.position:
             self.serve(event, online=online)
-            if self.transport.buffered > self._outbox_bytes:
-                self.fall_behind()
+            self._keep_up()
 
     def serve(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
-        """Sends the next event of the log; not to the connection that caused it."""
+        """Sends the next event of the log; not to the connection that caused it.
+
+        That one is introduced, too, to a person whom it had not been told of: its roster has them now.
+        """
         self.position = event.number
-        if event.message.connection == self.id:
-            return
         other = event.other(self.user.id)
         if other.id not in self.told:
             self.introduce(other, online(other.id))
-        self.transport.send(event)
+        if event.message.connection != self.id:
+            self.transport.send(event)
 
     def introduce(self, user: User, connected: bool) -> None:
         """Tells of a person who is (`connected`) or is not there."""
-        self.told.add(user.id)
+        self.told[user.id] = connected
         self.transport.send(events.presence(user, connected))
 
     def notice(self, user: User, connected: bool, change: Event) -> None:
-        """Takes a change of presence: sends it, or holds the name until the connection is live."""
+        """Takes a change of presence: sends it, or holds the name until the connection is live.
+
+        What the connection knows already is not repeated; of a stranger's leaving it hears as an
+        introduction, since `user disconnected` is a bare userID.
+        """
         if not self.live:
             self.held[user.id] = user
-            return
-        if connected:
-            self.told.add(user.id)
-        self.transport.send(change)
+        elif user.id not in self.told and not connected:
+            self.introduce(user, connected)
+            self._keep_up()
+        elif self.told.get(user.id) != connected:
+            self.told[user.id] = connected
+            self.transport.send(change)
+            self._keep_up()
 
     def fall_behind(self) -> None:
         """From live to catching up: what comes now is in the log and will be read from there."""
         self.live = False
         self.noted = max(self.noted, self.position)
         self._behind(self)
+
+    def _keep_up(self) -> None:
+        # A send may have found the link gone: then there is nobody to catch up.
+        if self.live and self.crowded:
+            self.fall_behind()

@@ -20,7 +20,7 @@ class Transport(Protocol):
 
     @property
     def buffered(self) -> int:
-        """Bytes taken by `send` that have not left this process."""
+        """Bytes taken by `send` that have not left this process; 0 once the link is gone."""
         ...
 
     @property

@@ -79,8 +79,8 @@ class Arrivals:
         if reason is not None:
             connection.transport.send(events.reset(reason))
         connection.position = snapshot.position if number is None else number
-        self._hub.watch(connection, (conversation.other.id for conversation in snapshot.conversations))
         connection.transport.send(self._roster.event(connection, snapshot))
+        self._hub.watch(connection, connection.told)
         self._catch_up.start(connection, self._ready)
 
     def leave(self, connection: Connection) -> None:

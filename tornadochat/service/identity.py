@@ -64,7 +64,8 @@ class Identity:
             if known is not None:
                 return known
             if data.username is None:
-                raise ChatError(Code.unknown_session, field="sessionID", expected="the secret of a live session")
+                expected = "the secret of a live session"
+                raise ChatError(Code.unknown_session, field="sessionID", expected=expected)
         if data.username is None:
             raise ChatError(Code.invalid_username, field="username", expected="a name, or a sessionID")
         name = username(data.username, self._username_characters)
@@ -119,9 +120,9 @@ class Identity:
     async def touch(self) -> None:
         """Writes down which sessions were in use since the last time."""
         seen = self._seen | self._connected()
-        self._seen = set()
         if seen:
             await self._store.touch_sessions(seen, self._clock())
+            self._seen -= seen
 
     async def sweep(self) -> None:
         """Deletes expired sessions, and users with neither a session nor a message."""

@@ -1,6 +1,9 @@
 """Private messages: into the log, then out to the two people they concern. Nobody else."""
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
+from typing import Final
 
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
@@ -20,6 +23,15 @@ from tornadochat.service.directory import Directory
 from tornadochat.service.presence import Presence
 from tornadochat.service.replies import Reply
 from tornadochat.store import Store
+
+_EXISTING: Final = "the userID of an existing user"
+_REFUSED: Final[Mapping[str, tuple[str | None, str | None]]] = MappingProxyType(
+    {
+        "conflict": ("clientID", "a new clientID, or the to and content that it was first sent with"),
+        "unknown_user": ("to", _EXISTING),
+        "unavailable": (None, None),
+    }
+)
 
 
 class Messages:
@@ -96,7 +108,10 @@ class Messages:
     async def log(self, user_id: str, number: int, limit: int) -> list[LogEvent]:
         """The user's next events of the log, for catching up."""
         messages = await self._store.log_after(user_id, number, limit)
-        people = await self._directory.find({m.other(user_id) for m in messages} | {user_id})
+        others = {m.other(user_id) for m in messages}
+        people = await self._directory.find(others | {user_id})
+        for connection in self._hub.of(user_id):
+            self._hub.watch(connection, others)
         return [self.event(m, people[m.sender], people[m.recipient]) for m in messages]
 
     def event(self, message: Message, sender: User, recipient: User) -> LogEvent:
@@ -105,9 +120,11 @@ class Messages:
 
     def _send(self, connection: Connection, recipient: User, command: PrivateMessage, reply: Reply) -> None:
         if len(command.content) > self._characters:
-            raise ChatError(Code.too_large, field="content", expected=f"at most {self._characters} characters")
-        if "\0" in command.content:
-            raise ChatError(Code.invalid, field="content", expected="text without NUL")
+            expected = f"at most {self._characters} characters"
+            raise ChatError(Code.too_large, field="content", expected=expected)
+        for field, text in (("content", command.content), ("clientID", command.clientID)):
+            if text is not None and "\0" in text:
+                raise ChatError(Code.invalid, field=field, expected="text without NUL")
         self._store.append(
             Draft(
                 sender=connection.user,
@@ -122,13 +139,14 @@ class Messages:
     async def _other(self, user_id: str, field: str) -> User:
         user = (await self._directory.find((user_id,))).get(user_id)
         if user is None:
-            raise ChatError(Code.unknown_user, field=field, expected="the userID of an existing user")
+            raise ChatError(Code.unknown_user, field=field, expected=_EXISTING)
         return user
 
 
 def _answer(reply: Reply, outcome: Outcome) -> None:
     if isinstance(outcome, Refused):
-        reply(ChatError(Code(outcome.code), field="clientID" if outcome.code == "conflict" else None))
+        field, expected = _REFUSED[outcome.code]
+        reply(ChatError(Code(outcome.code), field=field, expected=expected))
     else:
         message = outcome.message
         reply(MessageReply(message.id, message.seq, message.at, outcome.duplicate))

@@ -57,4 +57,6 @@ class Presence:
     def _announce(self, user: User, connected: bool) -> None:
         change = events.presence_change(user, connected)
         for connection in self._audience.of(user.id):
+            # Whoever hears of an arrival must hear of the departure, even if by then the house has grown.
+            self._hub.watch(connection, (user.id,))
             connection.notice(user, connected, change)

@@ -1,7 +1,6 @@
 """The people a user sees: the snapshot at connect, and the search through everyone."""
 
 import base64
-import binascii
 
 import msgspec
 
@@ -53,7 +52,7 @@ class Roster:
         """
         entries = self._entries(connection.user, snapshot)
         for entry in entries:
-            connection.told.add(entry.userID)
+            connection.told[entry.userID] = entry.connected
             connection.held.pop(entry.userID, None)
         return events.users(_fitting(entries))
 
@@ -96,7 +95,8 @@ def _fitting(entries: list[Entry]) -> list[Entry]:
         return entries
     fitting = list(entries)
     talked = [index for index, entry in enumerate(entries) if entry.messages]
-    for index in sorted(talked, key=lambda index: entries[index].messages[-1].at):
+    # Of the same millisecond the later entry is the older conversation.
+    for index in sorted(talked, key=lambda index: (entries[index].messages[-1].at, -index)):
         fitting[index] = msgspec.structs.replace(entries[index], messages=[])
         excess -= sizes[index] - len(encode(fitting[index])) - 1
         if excess <= 0:
@@ -113,7 +113,7 @@ def _parse_place(text: str) -> tuple[str, str]:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[str, str])
-    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, RecursionError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         raise ChatError(Code.invalid, field="after", expected="the previous reply's next") from None
 
 

@@ -76,7 +76,7 @@ class Dispatch:
             raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
         if not call.asked and not route.command.silent:
             raise ChatError(Code.id_required)
-        return route, parse(route.command.data, {} if call.data is None else call.data)
+        return route, parse(route.command.data, call.data)
 
     def _route(self, inbox: Inbox, job: Job) -> None:
         waiting = self._jobs.get(inbox)
@@ -97,6 +97,7 @@ class Dispatch:
         jobs = self._jobs[inbox]
         try:
             while jobs:
+                await inbox.room()
                 await self._do(inbox, jobs[0])
                 jobs.popleft()
         finally:

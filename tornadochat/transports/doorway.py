@@ -1,9 +1,10 @@
 """What both doors share: the way in, the way out, and the bounds on both."""
 
 import logging
-from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
+from tornadochat.delivery.transport import Transport
 from tornadochat.errors import ChatError, Close
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
@@ -32,6 +33,7 @@ class Doorway:
         *,
         frame_bytes: int,
         in_flight: int,
+        outbox_bytes: int,
         identify: float,
         stalled: float,
         ping_interval: float,
@@ -40,6 +42,7 @@ class Doorway:
         self.arrivals = arrivals
         self.origins = origins
         self.frame_bytes = frame_bytes
+        self.outbox_bytes = outbox_bytes
         self.identify = identify
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
@@ -49,9 +52,16 @@ class Doorway:
         self._in_flight = in_flight
         self._stalled = stalled
 
-    def inbox(self, on_stalled: Callable[[], None]) -> Inbox:
-        """The way in for one link."""
-        return Inbox(self._dispatch, limit=self._in_flight, stalled=self._stalled, on_stalled=on_stalled)
+    def inbox(self, transport: Transport) -> Inbox:
+        """The way in for one link; closed, to come back, when reading has been paused for too long."""
+        return Inbox(
+            self._dispatch,
+            transport,
+            limit=self._in_flight,
+            outbox_bytes=self.outbox_bytes,
+            stalled=self._stalled,
+            on_stalled=partial(transport.close, Close.slow),
+        )
 
     async def welcome(self, arrival: Arrival, inbox: Inbox) -> None:
         """Greets, opens the inbox, leads in. What goes wrong closes the link: come back."""

@@ -5,29 +5,27 @@ Handlers derive from `FramedWebSocketHandler` and talk to whatever protocol obje
 that the handler forwards to.
 """
 
-import codecs
-import struct
-from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
+from tornadochat.transports.frames import (
+    BINARY,
+    CLOSE,
+    OPCODES,
+    PROTOCOL_ERROR,
+    TEXT,
+    Assembler,
+    FrameViolation,
+    encode_frame,
+    parse_close,
+    unmask,
+)
+
 CLOSE_WAIT: Final = 2.0  # seconds that a peer gets to take part in the closing handshake
-_PROTOCOL_ERROR: Final = 1002
-_INVALID_DATA: Final = 1007
-_TOO_BIG: Final = 1009
-_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _DISCARD_CHUNK: Final = 65536
-
-
-class FrameViolation(Exception):
-    """The peer broke RFC 6455; `code` is what the close frame says (section 7.4.1)."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Stream(Protocol):
@@ -36,81 +34,9 @@ class Stream(Protocol):
     _total_write_index: int
     _total_write_done_index: int
 
-    def write(self, data: bytes) -> Awaitable[None]: ...
-    def close(self) -> None: ...
-    def closed(self) -> bool: ...
-
-
-def encode_frame(opcode: int, payload: bytes) -> bytes:
-    """One final, unmasked frame (RFC 6455 section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return struct.pack("!BB", 0x80 | opcode, size) + payload
-    if size <= 0xFFFF:
-        return struct.pack("!BBH", 0x80 | opcode, 126, size) + payload
-    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
-
-
-def parse_close(payload: bytes) -> tuple[int | None, str | None]:
-    """Code and reason of a received close frame (RFC 6455 sections 5.5.1 and 7.4)."""
-    if not payload:
-        return None, None
-    if len(payload) == 1:
-        raise FrameViolation(_PROTOCOL_ERROR)
-    code = int.from_bytes(payload[:2], "big")
-    if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in (1004, 1005, 1006):
-        raise FrameViolation(_PROTOCOL_ERROR)
-    try:
-        return code, payload[2:].decode()
-    except UnicodeDecodeError:
-        raise FrameViolation(_INVALID_DATA) from None
-
-
-class Assembler:
-    """Frames → messages (RFC 6455 section 5.4), bounded by the size of the whole message."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._start(None)
-
-    def _start(self, opcode: int | None) -> None:
-        self._opcode = opcode
-        self._size = 0
-        self._text: list[str] = []
-        self._data: list[bytes] = []
-
-    def admit(self, size: int) -> None:
-        """Refuse a data frame by its announced size, before any of it is read."""
-        if self._size + size > self._limit:
-            raise FrameViolation(_TOO_BIG)
-
-    def add(self, final: bool, opcode: int, payload: bytes) -> str | bytes | None:
-        """The message that this frame completes, or None."""
-        if (opcode == _CONTINUATION) != (self._opcode is not None):
-            raise FrameViolation(_PROTOCOL_ERROR)
-        if self._opcode is None:
-            self._start(opcode)
-        self._size += len(payload)
-        if self._opcode == _TEXT:
-            payload_text = self._decode(payload, final)
-            if payload_text:
-                self._text.append(payload_text)
-        elif payload:
-            # Empty fragments are not kept: there may be any number of them.
-            self._data.append(payload)
-        return self._finish() if final else None
-
-    def _decode(self, payload: bytes, final: bool) -> str:
-        try:
-            return self._decoder.decode(payload, final)
-        except UnicodeDecodeError:
-            raise FrameViolation(_INVALID_DATA) from None
-
-    def _finish(self) -> str | bytes:
-        message: str | bytes = "".join(self._text) if self._opcode == _TEXT else b"".join(self._data)
-        self._start(None)
-        return message
+    def closed(self) -> bool:
+        """Whether it is over."""
+        ...
 
 
 class StrictProtocol(WebSocketProtocol13):
@@ -124,6 +50,7 @@ class StrictProtocol(WebSocketProtocol13):
         self._assembler = Assembler(plain.params.max_message_size)
 
     def start_pinging(self) -> None:
+        """Tornado's call on acceptance."""
         # The first moment at which the accepted stream is ours and nothing has been written to it.
         self.set_nodelay(True)
         # Notices a peer that leaves while the handler holds reading back.
@@ -134,6 +61,7 @@ class StrictProtocol(WebSocketProtocol13):
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
     def on_connection_close(self) -> None:
+        """The handler has been told of the end."""
         # The handler is told of a violation before the close frame has left: the stream lives on till then.
         if not self.server_terminated:
             self._abort()
@@ -166,6 +94,7 @@ class StrictProtocol(WebSocketProtocol13):
                 await self.stream.write(b"")
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begin or complete the closing handshake."""
         if self._waiting is None and not self.client_terminated:
             # Set before Tornado sets its own of five seconds, which it then leaves alone.
             self._waiting = self.stream.io_loop.call_later(CLOSE_WAIT, self._abort)
@@ -187,10 +116,10 @@ class StrictProtocol(WebSocketProtocol13):
         first, second = await self._read_bytes(2)
         final, opcode, size = bool(first & self.FIN), first & self.OPCODE_MASK, second & 0x7F
         control = bool(opcode & 0x8)
-        if first & self.RSV_MASK or not second & 0x80 or opcode not in (0x0, 0x1, 0x2, 0x8, 0x9, 0xA):
-            raise FrameViolation(_PROTOCOL_ERROR)
+        if first & self.RSV_MASK or not second & 0x80 or opcode not in OPCODES:
+            raise FrameViolation(PROTOCOL_ERROR)
         if control and (not final or size > 125):
-            raise FrameViolation(_PROTOCOL_ERROR)
+            raise FrameViolation(PROTOCOL_ERROR)
         if size == 126:
             size = int.from_bytes(await self._read_bytes(2), "big")
         elif size == 127:
@@ -198,7 +127,7 @@ class StrictProtocol(WebSocketProtocol13):
         if not control:
             self._assembler.admit(size)
         mask = await self._read_bytes(4)
-        payload = _unmask(mask, await self._read_bytes(size)) if size else b""
+        payload = unmask(mask, await self._read_bytes(size)) if size else b""
         if control:
             await self._control(opcode, payload)
         elif not self.server_terminated:
@@ -217,7 +146,7 @@ class StrictProtocol(WebSocketProtocol13):
             self._abort()
 
     async def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == _CLOSE:
+        if opcode == CLOSE:
             self.close_code, self.close_reason = parse_close(payload)
             await self._agree_to_close()
         else:
@@ -227,7 +156,7 @@ class StrictProtocol(WebSocketProtocol13):
     async def _agree_to_close(self) -> None:
         if not self.server_terminated:
             code = b"" if self.close_code is None else self.close_code.to_bytes(2, "big")
-            self.send(_CLOSE, code)
+            self.send(CLOSE, code)
             self.server_terminated = True
             self._told_closed()
             self._limit_goodbye()
@@ -235,11 +164,12 @@ class StrictProtocol(WebSocketProtocol13):
         self._abort()
 
     async def _fail(self, code: int) -> None:
-        """RFC 6455 section 7.1.7. What the peer still sends is thrown away: closing on unread data
-        would reset the connection, and the close frame would be lost with it."""
+        """Fail the connection (RFC 6455 section 7.1.7)."""
         self._limit_goodbye()
         self.close(code)
         self._told_closed()
+        # What the peer still sends is thrown away: closing on unread data would reset the connection,
+        # and the close frame would be lost with it.
         with suppress(StreamClosedError):
             while True:
                 await self.stream.read_bytes(_DISCARD_CHUNK, partial=True)
@@ -250,13 +180,6 @@ class StrictProtocol(WebSocketProtocol13):
             self._waiting = self.stream.io_loop.call_later(CLOSE_WAIT, self._abort)
 
 
-def _unmask(mask: bytes, data: bytes) -> bytes:
-    """RFC 6455 section 5.3, as one XOR of two big integers."""
-    size = len(data)
-    pad = (mask * (size // 4 + 1))[:size]
-    return (int.from_bytes(data, "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
-
-
 class FramedWebSocketHandler(WebSocketHandler):
     """A WebSocket handler with ordered synchronous sending, visible buffers and exact closing."""
 
@@ -264,15 +187,18 @@ class FramedWebSocketHandler(WebSocketHandler):
     ws_connection: WebSocketProtocol | None
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """The framing engine of this connection."""
         plain = super().get_websocket_protocol()
         return StrictProtocol(plain) if isinstance(plain, WebSocketProtocol13) else None
 
     def get_compression_options(self) -> dict[str, Any] | None:
+        """Never any."""
         # permessage-deflate holds some 200 KB for each connection.
         return None
 
     @property
     def max_message_size(self) -> int:
+        """The longest message taken, in bytes; a longer one ends the connection with 1009."""
         return self.max_frame
 
     @property
@@ -284,12 +210,12 @@ class FramedWebSocketHandler(WebSocketHandler):
     def send_text(self, *frames: str | bytes) -> None:
         """Send text frames (`bytes` are already UTF-8) in one write; silent once the connection is over."""
         if (framing := self._framing) is not None:
-            framing.send(_TEXT, *[f.encode() if isinstance(f, str) else f for f in frames])
+            framing.send(TEXT, *[f.encode() if isinstance(f, str) else f for f in frames])
 
     def send_binary(self, *frames: bytes) -> None:
         """Send binary frames in one write; silent once the connection is over."""
         if (framing := self._framing) is not None:
-            framing.send(_BINARY, *frames)
+            framing.send(BINARY, *frames)
 
     @property
     def buffered(self) -> int:
@@ -312,6 +238,7 @@ class FramedWebSocketHandler(WebSocketHandler):
             framing.close(code, reason or None)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """As `end`."""
         # Tornado's would forget the protocol object, and with it the counters.
         self.end(code, reason or "")
 

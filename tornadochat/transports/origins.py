@@ -26,4 +26,11 @@ class Origins:
             return True
         # Only the host is compared: behind a proxy that ends TLS the scheme seen here may differ,
         # and a page cannot choose the Host header.
-        return bool(origin != "null" and urlsplit(origin).netloc == request.host.lower())
+        return origin != "null" and _host(origin) == request.host.lower()
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

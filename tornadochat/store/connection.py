@@ -1,0 +1,38 @@
+"""SQLite connections, as all parts of the store open them."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+Durability = Literal["full", "normal"]
+"""`full`: on the disk before the reply; `normal`: a power cut may take the last moments."""
+
+Connect = Callable[[Path], sqlite3.Connection]
+"""Opens the database that exists at an absolute path, with transactions left to the caller."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database at `path`.
+
+    Never makes one: in the place of a file that went away an empty database would be a new log
+    under the old name. Raises sqlite3.Error.
+    """
+    # Connections are opened in one thread and used in another, by one thread at a time.
+    return sqlite3.connect(
+        path.as_uri() + "?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+def prepare_writing(connection: sqlite3.Connection, durability: Durability) -> None:
+    """Set up the one connection that writes. Raises sqlite3.Error."""
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {durability}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def prepare_reading(connection: sqlite3.Connection) -> None:
+    """Set up a connection that only reads. Raises sqlite3.Error."""
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA query_only = ON")

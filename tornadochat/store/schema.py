@@ -1,0 +1,91 @@
+"""The tables. What makes them is the migrations; a test holds the two together.
+
+Users and sessions are known inside by the random integers whose hexadecimal digits are their public
+names (see `tornadochat.store.keys`).
+"""
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""`epoch`: which log this is; `log_start`: the log holds everything above this number."""
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Column("created", Integer, nullable=False),
+    Index("user_folded", "folded", "id"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("user", Integer, ForeignKey("user.id", name="session_user_exists"), nullable=False),
+    Column("door", Text, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+    UniqueConstraint("secret", name="session_secret"),
+    Index("session_user", "user"),
+    Index("session_seen", "seen"),
+)
+
+room = Table(
+    "room",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("low", Integer, ForeignKey("user.id", name="room_low_exists"), nullable=False),
+    Column("high", Integer, ForeignKey("user.id", name="room_high_exists"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", Integer, nullable=False),
+    UniqueConstraint("low", "high", name="room_members"),
+    Index("room_high", "high"),
+)
+"""One conversation: its two users, the lesser key as `low`, and where its latest message stands.
+
+Written by a trigger of `message` alone.
+"""
+
+message = Table(
+    "message",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    # No foreign key: the trigger makes the room of every message in the same statement.
+    Column("room", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("sender", Integer, ForeignKey("user.id", name="message_sender_exists"), nullable=False),
+    Column("recipient", Integer, ForeignKey("user.id", name="message_recipient_exists"), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("client_id", Text),
+    Column("connection", Integer, nullable=False),
+    UniqueConstraint("room", "seq", name="message_place"),
+    Index(
+        "message_client_id", "sender", "client_id", unique=True, sqlite_where=text("client_id IS NOT NULL")
+    ),
+    # Every SQLite index ends with the row's number: these two are the log of one user, in order.
+    Index("message_sender", "sender"),
+    Index("message_recipient", "recipient"),
+)

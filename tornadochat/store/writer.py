@@ -1,0 +1,141 @@
+"""The loop's side of the writer: what waits, one hop at a time, and what comes back."""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+from tornadochat.errors import ChatError, Code
+from tornadochat.models import Batch, Draft
+from tornadochat.store.jobs import Job
+from tornadochat.store.ledger import Landing, Ledger
+from tornadochat.store.log import UNAVAILABLE
+
+_logger = logging.getLogger("tornadochat.store")
+
+_BATCH_DRAFTS: Final = 500
+_BATCH_BYTES: Final = 1 << 20
+
+_Work = tuple[list[Draft], list[Job[Any]]]
+T = TypeVar("T")
+
+
+class Writer:
+    """Gathers what arrives while a hop is under way; it goes together in the next one.
+
+    Everything but `_work` runs on the loop, so that nothing here needs a lock: the writer's thread
+    gets lists that nobody else holds, and gives them back.
+    """
+
+    def __init__(self, ledger: Ledger, last: int, users: int, listener: Callable[[Batch], None]) -> None:
+        self.last = last
+        self.users = users
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._drafts: list[Draft] = []
+        self._jobs: list[Job[Any]] = []
+        self._appended = 0
+        self._settled = 0
+        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._hopping = False
+        self._closed = False
+        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        # A daemon, so that a program which forgot to close can still end: SQLite needs no farewell.
+        self._thread = threading.Thread(target=self._work, args=(ledger,), name="store-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, draft: Draft) -> None:
+        """Take the draft; the listener will hear what became of it."""
+        self._drafts.append(draft)
+        self._appended += 1
+        self._wake()
+
+    async def run(
+        self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] = lambda _: None
+    ) -> T:
+        """Do `work` in the writer's thread, in a transaction; see Job. Raises ChatError `unavailable`."""
+        if self._closed:
+            raise ChatError(Code.unavailable)
+        waiting: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.append(Job(work, waiting, committed))
+        self._wake()
+        return await waiting
+
+    async def flushed(self) -> None:
+        """Wait until the listener has heard of everything appended before this call."""
+        if self._settled < self._appended:
+            waiting: asyncio.Future[None] = self._loop.create_future()
+            self._flushes.append((self._appended, waiting))
+            await waiting
+
+    async def close(self) -> None:
+        """Finish everything taken, then end the thread. What comes later is refused."""
+        while self._hopping:
+            await self.run(lambda _: None)
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _wake(self) -> None:
+        if not self._hopping:
+            self._hopping = True
+            # Not at once: what else this turn of the loop brings belongs to the same hop.
+            self._loop.call_soon(self._hop)
+
+    def _hop(self) -> None:
+        if self._closed:
+            refused = [(draft, UNAVAILABLE) for draft in self._drafts]
+            self._drafts = []
+            self._land(Landing([Batch(list(refused), [])], [], self.last))
+            return
+        count = _batch_length(self._drafts)
+        drafts, self._drafts = self._drafts[:count], self._drafts[count:]
+        jobs, self._jobs = self._jobs, []
+        self._queue.put((drafts, jobs))
+
+    def _land(self, landing: Landing) -> None:
+        self.last = landing.last
+        if landing.users is not None:
+            self.users = landing.users
+        for batch in landing.batches:
+            self._settled += len(batch.settled)
+            try:
+                self._listener(batch)
+            except Exception:
+                _logger.exception("publishing a batch failed")
+        for job in landing.jobs:
+            job.land()
+        self._end_flushes()
+        if self._drafts or self._jobs:
+            self._hop()
+        else:
+            self._hopping = False
+
+    def _end_flushes(self) -> None:
+        while self._flushes and self._flushes[0][0] <= self._settled:
+            waiting = self._flushes.pop(0)[1]
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def _work(self, ledger: Ledger) -> None:
+        """The writer's thread."""
+        while (work := self._queue.get()) is not None:
+            landing = ledger.hop(*work)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(self._land, landing)
+        ledger.close()
+
+
+def _batch_length(drafts: list[Draft]) -> int:
+    """How many of the waiting drafts go into one batch: at least one, within its bounds."""
+    size = 0
+    for count, draft in enumerate(drafts[:_BATCH_DRAFTS]):
+        # Four bytes is the most that a character takes; encoding only to count would cost more.
+        size += len(draft.content) if draft.content.isascii() else 4 * len(draft.content)
+        if size > _BATCH_BYTES:
+            return max(count, 1)
+    return min(len(drafts), _BATCH_DRAFTS)

@@ -1,0 +1,212 @@
+"""The Socket.IO door: the chat on the conformant server of this package.
+
+One Engine.IO connection carries at most one chat connection, on the default namespace. A command is
+an event with at most one object; its acknowledgement has one argument, `{data}` or `{error}`.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from tornadochat import events
+from tornadochat.errors import ERRORS, ChatError, Close, Code
+from tornadochat.events import Event, Frame
+from tornadochat.models import Door
+from tornadochat.protocol import encode
+from tornadochat.service.arrivals import Arrival
+from tornadochat.transports.dispatch import incident
+from tornadochat.transports.doorway import Doorway
+from tornadochat.transports.inbox import Call
+from tornadochat.transports.payloads import parse_connect
+from tornadochat.transports.sio.handler import EngineHandler, make_handler
+from tornadochat.transports.sio.server import SocketIOServer
+from tornadochat.transports.sio.socket import EngineSocket
+
+DISCONNECT: Final = "41"
+USERS_MOST: Final = 4 * 1024 * 1024
+"""What a connection may have waiting beside its outbox: a snapshot, and the replies of one turn."""
+
+
+def event_packet(name: str, data: bytes) -> Frame:
+    """An event as this door sends it: Engine.IO message, Socket.IO EVENT."""
+    return f"42[{encode(name).decode()},{data.decode()}]"
+
+
+def ack_packet(ack: int, result: Any) -> Frame:
+    """A reply: Socket.IO ACK with `{data}` or `{error}`."""
+    if isinstance(result, ChatError):
+        return f'43{ack}[{{"error":{encode(result.wire()).decode()}}}]'
+    return f'43{ack}[{{"data":{encode(result).decode()}}}]'
+
+
+class SocketIOTransport:
+    """The outgoing half of a Socket.IO link: see `delivery.transport.Transport`."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: EngineSocket) -> None:
+        self._socket = socket
+
+    @property
+    def door(self) -> Door:
+        """This one."""
+        return "socketio"
+
+    @property
+    def buffered(self) -> int:
+        """Bytes not yet given to the kernel or to a poll."""
+        return self._socket.buffered
+
+    @property
+    def sent(self) -> int:
+        """Bytes that have left so far."""
+        return self._socket.sent
+
+    def send(self, event: Event) -> None:
+        """Queues an event."""
+        self._socket.push(event.frame(event_packet))
+
+    def reply(self, command: str, ack: int | None, result: Any) -> None:
+        """Answers a command; one that asked for no reply hears of errors only, as an event."""
+        if ack is not None:
+            self._socket.push(ack_packet(ack, result))
+        elif isinstance(result, ChatError):
+            self.send(events.error(result, command))
+
+    async def drained(self) -> None:
+        """Returns when everything has left, or the link is gone."""
+        await self._socket.drained()
+
+    def close(self, reason: Close) -> None:
+        """Ends the link: for good with DISCONNECT, else without, so that clients come back."""
+        if reason.final:
+            self._socket.push(DISCONNECT)
+            self._socket.finish()
+        else:
+            self._socket.abort(reason.value)
+
+
+class Link:
+    """What an Engine.IO connection is to the chat: a transport, an inbox, perhaps a connection."""
+
+    def __init__(self, doorway: Doorway, socket: EngineSocket) -> None:
+        self._doorway = doorway
+        self.transport = SocketIOTransport(socket)
+        self._inbox = doorway.inbox(self.transport)
+        self._arrival: Arrival | None = None
+        self._welcome: asyncio.Task[None] | None = None
+        self._gone = False
+        doorway.links.add(self.transport)
+        socket.on_close = self.leave
+        socket.readable = self._inbox.readable
+
+    async def admit(self, auth: Any) -> None:
+        """Signs in. Raises Refused with what the client is told."""
+        try:
+            data = parse_connect({} if auth is None else auth)
+            arrival = await self._doorway.arrivals.admit(data, self.transport)
+        except ChatError as refusal:
+            raise self._refused(refusal) from None
+        except Exception as failure:
+            raise self._refused(incident(failure, "connect")) from None
+        self._arrival = arrival
+        if self._gone:
+            self._doorway.arrivals.leave(arrival.connection)
+
+    def welcome(self) -> None:
+        """The CONNECT packet has been sent: everything else may follow."""
+        if self._arrival is not None and not self._gone:
+            self._welcome = asyncio.ensure_future(self._doorway.welcome(self._arrival, self._inbox))
+
+    def take(self, name: str, arguments: list[Any], ack: int | None) -> None:
+        """Takes an event of the client as a command."""
+
+        def reply(result: Any) -> None:
+            self.transport.reply(name, ack, result)
+
+        if len(arguments) > 1:
+            reply(ChatError(Code.invalid, expected="one object"))
+        else:
+            self._inbox.take(Call(name, arguments[0] if arguments else {}, ack is not None, reply))
+
+    def leave(self, reason: str = "") -> None:
+        """The connection is over, in the turn in which its link closed. Idempotent."""
+        self._gone = True
+        self._doorway.links.discard(self.transport)
+        self._inbox.close()
+        if self._arrival is not None:
+            self._doorway.arrivals.leave(self._arrival.connection)
+
+    def _refused(self, refusal: ChatError) -> Refused:
+        if ERRORS[refusal.code].retryable:
+            # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back.
+            self.transport.close(Close.try_later)
+        return Refused(refusal.message, msgspec.to_builtins(refusal.wire()))
+
+
+class ChatServer(SocketIOServer):
+    """python-socketio's server with the chat behind it: commands go to dispatch, and nowhere else."""
+
+    def __init__(self, doorway: Doorway) -> None:
+        super().__init__(
+            connect_timeout=doorway.identify,
+            ping_interval=doorway.ping_interval,
+            ping_timeout=doorway.ping_timeout,
+            max_http_buffer_size=doorway.frame_bytes,
+            max_buffered=doorway.outbox_bytes + USERS_MOST,
+        )
+        self.doorway = doorway
+        self._links: dict[str, Link] = {}
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self._link(eio_sid)
+
+    async def _handle_connect(self, eio_sid: str, namespace: str, data: dict[str, Any] | None) -> None:
+        await super()._handle_connect(eio_sid, namespace, data)
+        if (link := self._links.get(eio_sid)) is not None:
+            link.welcome()
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: list[Any]) -> None:
+        if (link := self._links.get(eio_sid)) is not None:
+            link.take(data[0], data[1:], id)
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str, reason: str | None = None) -> None:
+        if (link := self._links.get(eio_sid)) is not None:
+            link.leave()
+        await super()._handle_disconnect(eio_sid, namespace, reason)
+        # The client may sign in anew over the same Engine.IO connection.
+        self._link(eio_sid)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        await super()._handle_eio_disconnect(eio_sid, reason)
+        self._links.pop(eio_sid, None)
+
+    async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
+        """python-socketio's way to its handlers: signing in is the only one there is."""
+        if event == "connect":
+            sid, _, auth = args
+            link = self._links.get(self.manager.eio_sid_from_sid(sid, namespace))
+            if link is None:
+                raise Refused("the connection has gone")
+            await link.admit(auth)
+        return None
+
+    def _link(self, eio_sid: str) -> None:
+        if (socket := self.connection(eio_sid)) is not None and not socket.closing:
+            self._links[eio_sid] = Link(self.doorway, socket)
+
+
+def chat_handler(server: ChatServer) -> type[EngineHandler]:
+    """The Tornado handler of this door."""
+
+    class Handler(make_handler(server, server.doorway.origins)):  # type: ignore[misc]
+        def prepare(self) -> None:
+            if server.doorway.draining:
+                self.send_error(503)
+            else:
+                super().prepare()
+
+    return Handler
