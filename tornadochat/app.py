@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import time
 from typing import Any, Final
 
@@ -64,14 +65,14 @@ class App:
         Raises StoreError or OSError, with nothing left open, when that is not possible.
         """
         config = self._config
-        sockets = bind_sockets(config.server.port, config.server.address)
+        sockets = self._listen()
         try:
             self.store = await Store.open(
                 config.store.url, durability=config.store.durability, listener=self._publish
             )
         except BaseException:
-            for socket in sockets:
-                socket.close()
+            for listening in sockets:
+                listening.close()
             raise
         self.port: int = sockets[0].getsockname()[1]
         self._build()
@@ -91,8 +92,7 @@ class App:
             self._keeping.cancel()
         await self.store.flushed()
         self.doorway.close_all(Close.restart)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._empty(), FAREWELL_SECONDS)
+        await self.doorway.closed(FAREWELL_SECONDS)
         self.presence.stop()
         await self.catch_up.stop()
         await self.dispatch.stop()
@@ -101,6 +101,14 @@ class App:
         with contextlib.suppress(Exception):
             await self.identity.touch()
         await self.store.close()
+
+    def _listen(self) -> list[socket.socket]:
+        server = self._config.server
+        try:
+            return bind_sockets(server.port, server.address)
+        except OSError as failure:
+            reason = failure.strerror or str(failure)
+            raise OSError(f"cannot listen on {server.address} port {server.port}: {reason}") from failure
 
     @property
     def urls(self) -> tuple[str, str]:
@@ -205,10 +213,6 @@ class App:
             except Exception:
                 _log.exception("housekeeping failed; it will be tried again")
             await asyncio.sleep(TOUCH_SECONDS)
-
-    async def _empty(self) -> None:
-        while self.doorway.links:
-            await asyncio.sleep(0.01)
 
 
 def _failed(connection: Connection, failure: Exception) -> None:

@@ -23,7 +23,9 @@ USERS_EVENT_BYTES_MAX: Final = 256 * 1024
 # JavaScript's largest exact integer: every client can hold what the server accepts.
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1, description="a place in a conversation: 1, 2, 3 …")]
 UserID = Annotated[str, Meta(min_length=1, max_length=64, description="a user's public, opaque id")]
-ClientID = Annotated[str, Meta(min_length=1, max_length=64, description="the sender's own name for a message")]
+ClientID = Annotated[
+    str, Meta(min_length=1, max_length=64, description="the sender's own name for a message")
+]
 HistoryLimit = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MAX)]
 UsersLimit = Annotated[int, Meta(ge=1, le=USERS_PAGE_MAX)]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.house import House
 from tornado.ioloop import IOLoop
+
+from tests.support.house import House
 
 Build = Callable[..., Awaitable[House]]
 
@@ -32,4 +33,5 @@ def build(io_loop: IOLoop, tmp_path: Path) -> Iterator[Build]:
 @pytest.fixture
 def house(io_loop: IOLoop, build: Build) -> House:
     """A server with the defaults, but for a short grace."""
-    return io_loop.run_sync(build, timeout=10)
+    house: House = io_loop.run_sync(build, timeout=10)
+    return house

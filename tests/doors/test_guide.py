@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from tests.doors.conftest import Build
 from tests.support.clients import DOORS, Client, Refusal
 from tests.support.house import House
@@ -150,7 +151,9 @@ async def test_a_session_begun_at_one_door_goes_on_at_the_other(house: House, do
 
 
 @every_door
-@pytest.mark.parametrize("auth", [{}, {"username": ""}, {"username": " \t"}, {"sessionID": "no such session"}])
+@pytest.mark.parametrize(
+    "auth", [{}, {"username": ""}, {"username": " \t"}, {"sessionID": "no such session"}]
+)
 @pytest.mark.gen_test
 async def test_the_refusal_says_invalid_username(house: House, door: str, auth: dict[str, str]) -> None:
     client = house.client(door)

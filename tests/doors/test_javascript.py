@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tornado.ioloop import IOLoop
+
 from tests.doors.conftest import Build
 from tests.support.javascript import LIBRARIES, JavaScriptPeer
-from tornado.ioloop import IOLoop
 
 pytestmark = pytest.mark.parametrize(
     ("library", "transports"),

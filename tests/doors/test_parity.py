@@ -7,6 +7,7 @@ door's, with ids, names of the moment and times taken out.
 from typing import Any
 
 import pytest
+
 from tests.doors.conftest import Build
 from tests.support.clients import DOORS, Client
 
@@ -61,7 +62,7 @@ async def script(me: Client, other: Client) -> list[Any]:
     await say("private message", {"to": theirs, "content": "hello 0", "clientID": "c0"})
     await say("private message", {"to": theirs, "content": "changed", "clientID": "c0"})
     await say("private message", {"to": mine, "content": "a note to myself"})
-    await say("private message", {"to": theirs, "content": "\u00e9\U0001f600 \\ \" \u2028 </script>"})
+    await say("private message", {"to": theirs, "content": '\u00e9\U0001f600 \\ " \u2028 </script>'})
     await say("history", {"with": theirs})
     await say("history", {"with": theirs, "before": 3, "limit": 1})
     await say("history", {"with": theirs, "after": 1, "limit": 1})

@@ -5,11 +5,12 @@ import json
 from typing import Any
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.websocket import websocket_connect
+
 from tests.doors.conftest import Build
 from tests.support.clients import PATIENCE, RawClient
 from tests.support.house import House
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from tornado.websocket import websocket_connect
 
 
 async def error_then_close(client: RawClient) -> tuple[dict[str, Any], int | None]:
@@ -128,9 +129,7 @@ async def test_what_arrives_before_the_session_waits_for_it(house: House) -> Non
     client = house.raw()
     await client.open()
     await client.write({"event": "connect", "data": {"username": "eager"}})
-    await client.write({"event": "users", "id": "u"})
-    reply = client._replies["u"] = asyncio.get_running_loop().create_future()
-    answer = await asyncio.wait_for(reply, PATIENCE)
+    answer = await client.answer({"event": "users", "id": "u"}, "u")
     assert [user["username"] for user in answer["data"]["users"]] == ["eager"]
     assert client.events.all[0][0] == "session"
 
@@ -169,18 +168,14 @@ async def test_a_bad_frame_gets_an_error_and_the_link_lives(
 async def test_an_id_comes_back_as_it_was(house: House, frame_id: Any) -> None:
     alice = await house.enter("alice")
     assert isinstance(alice, RawClient)
-    reply = alice._replies[frame_id] = asyncio.get_running_loop().create_future()
-    await alice.write({"event": "users", "id": frame_id})
-    assert "data" in await asyncio.wait_for(reply, PATIENCE)
+    assert "data" in await alice.answer({"event": "users", "id": frame_id}, frame_id)
 
 
 @pytest.mark.gen_test
 async def test_a_bad_frame_with_an_id_is_answered_under_it(house: House) -> None:
     alice = await house.enter("alice")
     assert isinstance(alice, RawClient)
-    reply = alice._replies[9] = asyncio.get_running_loop().create_future()
-    await alice.write({"event": ["users"], "id": 9})
-    assert (await asyncio.wait_for(reply, PATIENCE))["error"]["field"] == "event"
+    assert (await alice.answer({"event": ["users"], "id": 9}, 9))["error"]["field"] == "event"
 
 
 @pytest.mark.gen_test
@@ -226,8 +221,9 @@ async def test_a_link_that_does_not_answer_pings_is_closed_as_stale(build: Build
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     received = await asyncio.wait_for(reader.read(-1), PATIENCE)
-    assert (4001).to_bytes(2, "big") in received[-40:]
     writer.close()
+    await writer.wait_closed()
+    assert (4001).to_bytes(2, "big") in received[-40:]
 
 
 @pytest.mark.gen_test

@@ -90,23 +90,32 @@ class Client(Protocol):
         ...
 
 
-async def _arrived(client: Client) -> None:
-    client.session = await client.events.take("session")
-    client.users = await client.events.take("users")
-    client.cursor = (await client.events.take("ready"))["cursor"]
+class Arrived:
+    """What a client has once it is in."""
+
+    session: dict[str, str]
+    users: list[dict[str, Any]]
+    cursor: str
+
+    def __init__(self, door: str) -> None:
+        self.door = door
+        self.events = Inflow()
+
+    async def _arrive(self) -> None:
+        self.session = await self.events.take("session")
+        self.users = await self.events.take("users")
+        self.cursor = (await self.events.take("ready"))["cursor"]
 
 
-class RawClient:
+class RawClient(Arrived):
     """`/ws` over Tornado's WebSocket client."""
 
-    door = "raw"
-
     def __init__(self, url: str) -> None:
+        super().__init__("raw")
         self._url = url.replace("http", "ws", 1) + "/ws"
         self._ids = itertools.count(1)
         self._replies: dict[Any, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
-        self.events = Inflow()
         self.socket: WebSocketClientConnection
 
     async def open(self, query: str = "", headers: dict[str, str] | None = None) -> None:
@@ -117,7 +126,7 @@ class RawClient:
     async def connect(self, **auth: str) -> None:
         await self.open()
         await self.write({"event": "connect", "data": auth})
-        arrived = asyncio.ensure_future(_arrived(self))
+        arrived = asyncio.ensure_future(self._arrive())
         assert self._reader is not None
         await asyncio.wait((arrived, self._reader), return_when=asyncio.FIRST_COMPLETED)
         if self._reader.done() and not self.events.named("ready"):
@@ -130,8 +139,23 @@ class RawClient:
         future = self._replies[number] = asyncio.get_running_loop().create_future()
         frame = {"event": name, "id": number} | ({} if data is None else {"data": data})
         await self.write(frame)
-        async with asyncio.timeout(PATIENCE):
-            return await future
+        return await asyncio.wait_for(future, PATIENCE)
+
+    async def answer(self, frame: Any, frame_id: Any) -> dict[str, Any]:
+        """Sends any frame, and gives the reply to the id."""
+        future = self._replies[frame_id] = asyncio.get_running_loop().create_future()
+        await self.write(frame)
+        return await asyncio.wait_for(future, PATIENCE)
+
+    def stop_reading(self) -> None:
+        """From now on the kernel's buffers fill up."""
+        stream: Any = self.socket.protocol.stream  # type: ignore[union-attr]
+        stream.io_loop.remove_handler(stream.fileno())
+
+    def resume_reading(self) -> None:
+        """Reads on, from what the kernel kept."""
+        stream: Any = self.socket.protocol.stream  # type: ignore[union-attr]
+        stream.io_loop.add_handler(stream.fileno(), stream._handle_events, stream._state)
 
     async def send(self, name: str, data: Data = None) -> None:
         await self.write({"event": name} | ({} if data is None else {"data": data}))
@@ -165,15 +189,14 @@ class RawClient:
                 self.events.put(frame["event"], frame["data"])
 
 
-class SocketIOClient:
+class SocketIOClient(Arrived):
     """python-socketio's client; `transports` chooses WebSocket or polling."""
 
     def __init__(self, url: str, transports: tuple[str, ...] = ("websocket",)) -> None:
+        super().__init__(f"socketio over {transports[0]}")
         self._url = url
         self._transports = list(transports)
         self._closed = asyncio.Event()
-        self.door = f"socketio over {transports[0]}"
-        self.events = Inflow()
         self.sio = socketio.AsyncClient(reconnection=False)
         self.sio.on("*", self._event)
         self.sio.on("disconnect", self._disconnect)
@@ -185,7 +208,7 @@ class SocketIOClient:
             await self.sio.connect(self._url, auth=auth, transports=self._transports)
         except socketio.exceptions.ConnectionError:
             raise Refusal(refused[-1] if refused else None) from None
-        await _arrived(self)
+        await self._arrive()
 
     async def command(self, name: str, data: Data = None) -> dict[str, Any]:
         reply: dict[str, Any] = await self.sio.call(name, data, timeout=PATIENCE)

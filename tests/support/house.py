@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from tests.support.clients import DOORS, Client, RawClient
 from tornadochat.app import App
 from tornadochat.config import Config, Heartbeat, Limits, Presence, Roster, Server, Sessions, Store
-
-from tests.support.clients import DOORS, Client, RawClient
 
 
 class House:

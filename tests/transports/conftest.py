@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from tests.transports.peer import Peer
 from tornado.ioloop import IOLoop
+
+from tests.transports.peer import Peer
 
 Dial = Callable[[int], Awaitable[Peer]]
 

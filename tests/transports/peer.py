@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from typing import Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
@@ -57,13 +56,15 @@ class Peer:
             return (await self.reader.readexactly(int(self.headers.get("content-length", 0)))).decode()
 
     async def upgrade(self, path: str, **headers: str) -> Self:
-        websocket: Mapping[str, str] = {
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-        }
-        self.request("GET", path, **{**websocket, **headers})
+        self.request(
+            "GET",
+            path,
+            Upgrade="websocket",
+            Connection="Upgrade",
+            Sec_WebSocket_Version="13",
+            Sec_WebSocket_Key="AAAAAAAAAAAAAAAAAAAAAA==",
+            **headers,
+        )
         await self.response()
         return self
 
@@ -99,6 +100,15 @@ class Peer:
                 code = int.from_bytes(arrived[1][:2], "big")
                 self.writer.write(frame(CLOSE, arrived[1][:2]))
         return code
+
+    def stop_reading(self) -> None:
+        """Let the server's answers pile up."""
+        assert isinstance(self.writer.transport, asyncio.Transport)
+        self.writer.transport.pause_reading()
+
+    def read_on(self) -> None:
+        assert isinstance(self.writer.transport, asyncio.Transport)
+        self.writer.transport.resume_reading()
 
     def cut(self) -> None:
         """Leave without a word."""

@@ -6,13 +6,13 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from tests.transports.conftest import Dial
-from tests.transports.peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, frame
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 
+from tests.transports.conftest import Dial
+from tests.transports.peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, frame
 from tornadochat.transports.framing import FramedWebSocketHandler
 
 LIMIT = 1000
@@ -84,7 +84,9 @@ async def test_text_and_binary_messages_come_and_go(door: Door) -> None:
 async def test_fragments_make_one_message_around_a_ping(door: Door) -> None:
     peer, _ = await door.enter()
     euro = "€".encode()
-    peer.writer.write(frame(TEXT, b"a" + euro[:1], final=False) + frame(PING, b"?") + frame(0, b"", final=False))
+    peer.writer.write(
+        frame(TEXT, b"a" + euro[:1], final=False) + frame(PING, b"?") + frame(0, b"", final=False)
+    )
     peer.writer.write(frame(0, euro[1:] + b"b"))
     assert await peer.frame() == (PONG, b"?")
     assert await peer.receive() == "a€b"
@@ -225,14 +227,14 @@ async def test_a_peer_that_leaves_is_noticed_while_reading_is_held_back(door: Do
 @pytest.mark.gen_test
 async def test_what_a_slow_reader_has_not_taken_is_counted_until_it_has(door: Door) -> None:
     peer, handler = await door.enter()
-    peer.writer.transport.pause_reading()
+    peer.stop_reading()
     before = handler.sent
     while not handler.buffered:
         handler.send_text("x" * 100_000)
     waiting = asyncio.ensure_future(handler.drained())
     await asyncio.sleep(0.05)
     assert not waiting.done()
-    peer.writer.transport.resume_reading()
+    peer.read_on()
     while not waiting.done():
         await peer.receive()
     assert handler.buffered == 0
@@ -242,7 +244,7 @@ async def test_what_a_slow_reader_has_not_taken_is_counted_until_it_has(door: Do
 @pytest.mark.gen_test
 async def test_drained_returns_when_the_peer_leaves(door: Door) -> None:
     peer, handler = await door.enter()
-    peer.writer.transport.pause_reading()
+    peer.stop_reading()
     while not handler.buffered:
         handler.send_text("x" * 100_000)
     waiting = asyncio.ensure_future(handler.drained())

@@ -105,4 +105,3 @@ class Arrivals:
         if number < self._store.log_start:
             return None, "expired"
         return number, None
-

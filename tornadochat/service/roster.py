@@ -115,5 +115,3 @@ def _parse_place(text: str) -> tuple[str, str]:
         return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[str, str])
     except (ValueError, msgspec.DecodeError, RecursionError):
         raise ChatError(Code.invalid, field="after", expected="the previous reply's next") from None
-
-

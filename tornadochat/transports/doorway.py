@@ -1,6 +1,8 @@
 """What both doors share: the way in, the way out, and the bounds on both."""
 
+import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -47,7 +49,9 @@ class Doorway:
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.draining = False
-        self.links: set[Link] = set()
+        self._links: set[Link] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._dispatch = dispatch
         self._in_flight = in_flight
         self._stalled = stalled
@@ -77,7 +81,23 @@ class Doorway:
             _log.exception("a connection could not be welcomed")
             connection.transport.close(Close.try_later)
 
+    def enter(self, link: Link) -> None:
+        """A link is open, signed in or not."""
+        self._links.add(link)
+        self._empty.clear()
+
+    def leave(self, link: Link) -> None:
+        """A link has closed. Idempotent."""
+        self._links.discard(link)
+        if not self._links:
+            self._empty.set()
+
     def close_all(self, reason: Close) -> None:
-        """Ends every link, signed in or not."""
-        for link in list(self.links):
+        """Ends every link."""
+        for link in list(self._links):
             link.close(reason)
+
+    async def closed(self, seconds: float) -> None:
+        """Returns when no link is open, or after so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), seconds)

@@ -123,7 +123,7 @@ class RawSocket(FramedWebSocketHandler):
         super().open(*args, **kwargs)
         self._transport = RawTransport(self)
         self._inbox = self._doorway.inbox(self._transport)
-        self._doorway.links.add(self._transport)
+        self._doorway.enter(self._transport)
         if self._credentials is not None:
             self._sign_in(self._credentials)
         else:
@@ -154,7 +154,7 @@ class RawSocket(FramedWebSocketHandler):
         self._closed = True
         if self._identify is not None:
             self._identify.cancel()
-        self._doorway.links.discard(self._transport)
+        self._doorway.leave(self._transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)

@@ -98,7 +98,7 @@ class Link:
         self._arrival: Arrival | None = None
         self._welcome: asyncio.Task[None] | None = None
         self._gone = False
-        doorway.links.add(self.transport)
+        doorway.enter(self.transport)
         socket.on_close = self.leave
         socket.readable = self._inbox.readable
 
@@ -134,7 +134,7 @@ class Link:
     def leave(self, reason: str = "") -> None:
         """The connection is over, in the turn in which its link closed. Idempotent."""
         self._gone = True
-        self._doorway.links.discard(self.transport)
+        self._doorway.leave(self.transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)

@@ -1,7 +1,7 @@
 """The server's pings of one connection (Engine.IO protocol v4, "Heartbeat")."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 
 class Heartbeat:
@@ -17,8 +17,7 @@ class Heartbeat:
         self._dead = dead
         self._handle: asyncio.TimerHandle | None = None
         self._awaiting = False
-        self.held = False
-        """While the server itself holds reading back, a pong may have come that nobody has read."""
+        self._held = False
 
     def start(self) -> None:
         """Count from now on."""
@@ -36,6 +35,16 @@ class Heartbeat:
         if self._awaiting:
             self.start()
 
+    async def hold(self, gate: Awaitable[None], over: asyncio.Future[None]) -> None:
+        """Wait for the gate to open, during which the peer is not to blame for its silence."""
+        held = asyncio.ensure_future(gate)
+        self._held = True
+        # Whoever holds reading back may not let go when the connection is over.
+        await asyncio.wait({held, over}, return_when="FIRST_COMPLETED")
+        self._held = False
+        if held is not gate:
+            held.cancel()
+
     def _send(self) -> None:
         self._awaiting = True
         # Counted from when the ping was due: lateness of ours must not add up.
@@ -44,7 +53,8 @@ class Heartbeat:
         self._ping()
 
     def _expire(self) -> None:
-        if self.held:
+        if self._held:
+            # Nothing is being read at our own wish: the pong may have come.
             self._handle = self._loop.call_later(self._timeout, self._expire)
         else:
             self._dead()

@@ -13,7 +13,7 @@ class NamedRecipients(AsyncManager):
         super().__init__()
         self._own: dict[tuple[str, str], set[str | None]] = {}
 
-    async def emit(  # noqa: PLR0917 - the signature is python-socketio's
+    async def emit(
         self,
         event: str,
         data: Any,

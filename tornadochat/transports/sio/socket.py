@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from engineio.async_socket import AsyncSocket
@@ -48,15 +49,18 @@ class EngineSocket(AsyncSocket):
         self.readable: Callable[[], Awaitable[None] | None] | None = None
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(self.queue)
-        self._heartbeat = Heartbeat(server.ping_interval, server.ping_timeout, self._ping, self._no_pong)
+        self._heartbeat = Heartbeat(
+            server.ping_interval,
+            server.ping_timeout,
+            partial(self.push, PING),
+            partial(self._end, server.reason.PING_TIMEOUT),
+        )
         self._waiter: object | None = None  # the request whose loss ends the session
         self._last_words: bytes | None = None
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._limit: asyncio.TimerHandle | None = None  # of an upgrade, or of the last packets' wait
         self._posting = False
         self._violated = False
-
-    # Outbound: one path for everything
 
     def push(self, *packets: str | bytes) -> None:
         """Send Engine.IO packets in order: text ones ready (`42[…]`), binary messages as `bytes`."""
@@ -85,8 +89,6 @@ class EngineSocket(AsyncSocket):
         """Return when what has been accepted up to now has left, or the connection is over."""
         await self._wire.drained()
 
-    # Polling
-
     async def poll(self, waiter: object = None) -> bytes | None:
         """The answer to a poll, or None where that is a refusal; `waiter` may be named in `lost`."""
         if self._wire.outbox.polled:
@@ -112,11 +114,10 @@ class EngineSocket(AsyncSocket):
 
     async def post(self, body: bytes) -> bool:
         """Take the packets of a POST; False where it must be refused, the session having ended."""
-        if self._posting:
-            self._violate(Violation("two POSTs at a time"))
-            return False
-        self._posting = True
         try:
+            if self._posting:
+                raise Violation("two POSTs at a time")
+            self._posting = True
             packets = decode_payload(body)
             for packet in packets:
                 # A payload is taken as a whole or not at all.
@@ -129,8 +130,6 @@ class EngineSocket(AsyncSocket):
         finally:
             self._posting = False
         return not self._violated
-
-    # WebSocket
 
     @property
     def upgradable(self) -> bool:
@@ -185,8 +184,6 @@ class EngineSocket(AsyncSocket):
         if (ws := self._wire.detach()) is not None:
             ws.end(code)
 
-    # Inbound, on both transports
-
     def _take_packet(self, packet: str | bytes) -> Coroutine[Any, Any, None] | None:
         if self.closing:
             return None
@@ -212,16 +209,7 @@ class EngineSocket(AsyncSocket):
         await self.server.deliver(self, data)
         gate = self.readable() if self.readable is not None and not self.closing else None
         if gate is not None:
-            await self._hold(gate)
-
-    async def _hold(self, gate: Awaitable[None]) -> None:
-        held = asyncio.ensure_future(gate)
-        self._heartbeat.held = True
-        # Whoever holds reading back may not let go when the connection ends.
-        await asyncio.wait({held, self._over}, return_when="FIRST_COMPLETED")
-        self._heartbeat.held = False
-        if held is not gate:
-            held.cancel()
+            await self._heartbeat.hold(gate, self._over)
 
     def _violate(self, violation: Violation) -> None:
         if not self.closed:
@@ -229,19 +217,9 @@ class EngineSocket(AsyncSocket):
         self._violated = True
         self._end(self.server.reason.TRANSPORT_ERROR, code=PROTOCOL_ERROR)
 
-    # Heartbeat
-
     def schedule_ping(self) -> None:
         """Start the heartbeat."""
         self._heartbeat.start()
-
-    def _ping(self) -> None:
-        self.push(PING)
-
-    def _no_pong(self) -> None:
-        self._end(self.server.reason.PING_TIMEOUT)
-
-    # The end
 
     def wait_for(self, waiter: object) -> None:
         """Until the first answer has gone out, the session lives and dies with this request."""

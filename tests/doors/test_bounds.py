@@ -1,0 +1,131 @@
+"""Sizes, and what happens to those who send without reading."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.doors.conftest import Build
+from tests.support.clients import DOORS
+from tests.support.house import House
+from tests.support.wire import RawWire
+from tornadochat.delivery.connection import Connection
+
+EVENT_BYTES_MAX = 512 * 1024
+USERS_BYTES_MAX = 256 * 1024
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.gen_test(timeout=20)
+async def test_a_history_page_of_long_messages_ends_early(house: House, door: str) -> None:
+    alice = await house.enter("alice", door)
+    me = alice.session["userID"]
+    # A control character is six bytes in JSON: the widest there is.
+    for _ in range(20):
+        await alice.command("private message", {"to": me, "content": "\x01" * 9_900})
+    page = (await alice.command("history", {"with": me, "limit": 200}))["data"]
+    assert len(json.dumps(page)) <= EVENT_BYTES_MAX
+    assert page["more"] is True
+    assert page["messages"][-1]["seq"] == 20
+    forward = (await alice.command("history", {"with": me, "after": 0, "limit": 200}))["data"]
+    assert forward["messages"][0]["seq"] == 1
+    assert forward["more"] is True
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_the_oldest_conversations_lose_their_messages_when_the_roster_is_too_large(
+    house: House,
+) -> None:
+    alice = await house.enter("alice")
+    others = [await house.enter(f"friend {number}") for number in range(6)]
+    for other in others:
+        data = {"to": other.session["userID"], "content": "x" * 9_900}
+        await asyncio.gather(*(alice.command("private message", data) for _ in range(8)))
+    again = await house.again(alice)
+    assert len(json.dumps(again.users)) <= USERS_BYTES_MAX
+    with_messages = [user["username"] for user in again.users if user["messages"]]
+    assert with_messages == ["friend 5", "friend 4", "friend 3"]
+    assert all(user["seq"] == 8 for user in again.users if user["username"] != "alice")
+
+
+class Deaf:
+    """A raw client that can stop reading while it goes on writing."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.user_id = ""
+        self.replies = 0
+        self.wire = RawWire(self._event, self._reply, lambda: None)
+
+    async def enter(self, house: House) -> Connection:
+        """Signs in; gives the server's side of the link."""
+        await self.wire.connect(house.app.port, {"username": "deaf"})
+        while "ready" not in self.events:
+            await asyncio.sleep(0.001)
+        (connection,) = house.app.hub.of(self.user_id)
+        return connection
+
+    def _event(self, name: str, data: Any) -> None:
+        self.events.append(name)
+        if name == "session":
+            self.user_id = data["userID"]
+
+    def _reply(self, number: int, reply: dict[str, Any]) -> None:
+        self.replies += 1
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_one_who_asks_without_reading_is_read_no_further(build: Build) -> None:
+    house = await build(limits={"outbox_bytes": 65536, "stalled": 20.0}, interval=20, timeout=20)
+    deaf, bystander = Deaf(), await house.enter("bystander")
+    connection = await deaf.enter(house)
+    for number in range(60):
+        message = {"to": deaf.user_id, "content": "x" * 9_900}
+        deaf.wire.command(number, "private message", message)
+    while deaf.replies < 60:
+        await asyncio.sleep(0.001)
+    deaf.wire.link.transport.pause_reading()
+    worst = 0
+    for number in range(120):
+        deaf.wire.command(number, "history", {"with": deaf.user_id, "limit": 200})
+        await asyncio.sleep(0.001)
+        worst = max(worst, connection.transport.buffered)
+    assert 65536 < worst < 65536 + 2 * EVENT_BYTES_MAX
+    assert "data" in await bystander.command("users")
+    deaf.wire.link.transport.resume_reading()
+    while deaf.replies < 180:
+        await asyncio.sleep(0.001)
+    deaf.wire.cut()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_flood_of_bad_frames_without_reading_is_read_no_further(build: Build) -> None:
+    house = await build(limits={"outbox_bytes": 65536}, interval=20, timeout=20)
+    deaf = Deaf()
+    connection = await deaf.enter(house)
+    deaf.wire.link.transport.pause_reading()
+    worst = 0
+    for _ in range(200):
+        for _ in range(500):
+            deaf.wire.link.send(b"x")
+        await asyncio.sleep(0.001)
+        worst = max(worst, connection.transport.buffered)
+    assert 65536 < worst < 2 * 65536
+    deaf.wire.link.transport.resume_reading()
+    while deaf.events.count("error") < 100_000:
+        await asyncio.sleep(0.001)
+    deaf.wire.cut()
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.gen_test(timeout=20)
+async def test_commands_take_effect_in_the_order_in_which_they_came(house: House, door: str) -> None:
+    alice, bob = await house.enter("alice", door), await house.enter("bob")
+    to = {"to": bob.session["userID"]}
+    for number in range(200):
+        await alice.send("private message", to | {"content": str(number)})
+        if number % 20 == 0:
+            await alice.send("private message", {"to": "0" * 16, "content": "to nobody"})
+    page = await alice.command("history", {"with": bob.session["userID"], "limit": 200})
+    assert [message["content"] for message in page["data"]["messages"]] == [str(n) for n in range(200)]

@@ -1,0 +1,93 @@
+"""The process as a whole: ready, restarted, stopped."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+from tornado.httpclient import AsyncHTTPClient
+from tornado.ioloop import IOLoop
+
+from tests.support.clients import RawClient
+from tests.support.house import House
+from tests.support.process import ServerProcess
+
+
+async def get(url: str) -> tuple[int, str]:
+    """Status and body."""
+    response = await AsyncHTTPClient().fetch(url, raise_error=False)
+    return response.code, response.body.decode()
+
+
+@pytest.fixture
+def house(io_loop: IOLoop, tmp_path: Path) -> House:
+    """A server of this test's own loop, not yet closed."""
+    house = House(tmp_path)
+    io_loop.run_sync(house.start, timeout=10)
+    return house
+
+
+@pytest.mark.gen_test
+async def test_the_probes_answer_and_the_contract_is_served(house: House) -> None:
+    assert await get(f"{house.url}/healthz") == (200, "alive\n")
+    assert await get(f"{house.url}/readyz") == (200, "ready\n")
+    status, body = await get(f"{house.url}/protocol.json")
+    assert status == 200
+    assert set(msgspec.json.decode(body)["commands"]) >= {"private message", "history", "users"}
+    status, body = await get(f"{house.url}/")
+    assert f"ws://127.0.0.1:{house.app.port}/ws?username=bob" in body
+    assert (await get(f"{house.url}/nowhere"))[0] == 404
+    await house.close()
+
+
+@pytest.mark.gen_test
+async def test_a_draining_server_is_not_ready_and_lets_nobody_in(house: House) -> None:
+    house.app.doorway.draining = True
+    assert await get(f"{house.url}/readyz") == (503, "draining\n")
+    assert (await get(f"{house.url}/ws"))[0] == 503
+    assert (await get(f"{house.url}/socket.io/?EIO=4&transport=polling"))[0] == 503
+    await house.close()
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_sigterm_under_traffic_tells_clients_to_come_back_and_loses_nothing(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path)
+    await server.start()
+    alice, bob = RawClient(server.url), RawClient(server.url)
+    await alice.connect(username="alice")
+    await bob.connect(username="bob")
+    acknowledged: list[int] = []
+
+    async def talk() -> None:
+        for number in range(100_000):
+            data = {"to": bob.session["userID"], "content": str(number)}
+            acknowledged.append((await alice.command("private message", data))["data"]["seq"])
+
+    talking = asyncio.ensure_future(talk())
+    while len(acknowledged) < 50:
+        await asyncio.sleep(0.01)
+    assert await server.terminate() == 0
+    assert await alice.closed() == 1012
+    assert await bob.closed() == 1012
+    talking.cancel()
+    await asyncio.gather(talking, return_exceptions=True)
+    await server.start()
+    back = RawClient(server.url)
+    await back.connect(sessionID=bob.session["sessionID"], since=bob.cursor)
+    received = [message["seq"] for message in back.events.named("private message")]
+    assert received[: len(acknowledged)] == acknowledged
+    await back.close()
+    await server.stop()
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path)
+    await server.start()
+    second = ServerProcess(tmp_path / "..", server__port=server.port)
+    with pytest.raises(AssertionError, match=f"cannot listen on 127.0.0.1 port {server.port}"):
+        await second.start()
+    assert "Traceback" not in second.log()
+    await second.stop()
+    await server.stop()
