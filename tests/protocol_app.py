@@ -3,6 +3,13 @@
 An Engine.IO echo at `/engine.io/`, Socket.IO namespaces `/` and `/custom` at `/socket.io/`.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # Run as a script: the folder of the tests would hide modules of the standard library.
+    sys.path[0] = str(Path(__file__).parents[1])
+
 import argparse
 import asyncio
 from typing import Any, Final

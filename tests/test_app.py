@@ -8,7 +8,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
 
-from tests.support.clients import RawClient
+from tests.support.clients import DOORS, RawClient
 from tests.support.house import House
 from tests.support.process import ServerProcess
 
@@ -91,3 +91,40 @@ async def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in second.log()
     await second.stop()
     await server.stop()
+
+
+CANARY = "c4nary-c0ntent"
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_no_content_and_no_secret_is_in_the_log_at_any_level(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, log__level="debug")
+    await server.start()
+    secrets = []
+    for door in ("raw", "websocket", "polling"):
+        client = DOORS[door](server.url)
+        await client.connect(username=f"by {door}")
+        secrets.append(client.session["sessionID"])
+        me = client.session["userID"]
+        for data in (
+            {"to": me, "content": CANARY, "clientID": "c"},
+            {"to": me, "content": CANARY + "!", "clientID": "c"},
+            {"to": CANARY, "content": CANARY},
+            {"to": me, "content": CANARY * 1000},
+            {"to": me, "content": [CANARY], CANARY: CANARY},
+        ):
+            await client.command("private message", data)
+        await client.command(CANARY, {CANARY: CANARY})
+        await client.close()
+    raw = RawClient(server.url)
+    await raw.open(f"?username=x&since={CANARY}", headers={"Authorization": f"Bearer {CANARY}"})
+    await raw.write(CANARY)
+    await raw.write('{"event": "' + CANARY)
+    await raw.close()
+    await get(f"{server.url}/ws?sessionID={CANARY}")
+    await get(f"{server.url}/socket.io/?EIO=4&transport=polling&sid={CANARY}")
+    await get(f"{server.url}/nowhere?{CANARY}")
+    assert await server.terminate() == 0
+    log = server.log()
+    assert log, "the log is empty: this test would pass on silence"
+    assert not [line for line in log.splitlines() if CANARY in line or any(s in line for s in secrets)]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -233,7 +234,7 @@ async def test_a_page_that_is_too_large_for_the_outbox_leaves_in_parts() -> None
     transport.weight = 40
     desk.catch_up.start(connection)
     most = 0
-    while not connection.live:
+    for _ in range(10):
         await turns(30)
         most = max(most, transport.buffered)
         transport.drain()
@@ -410,9 +411,8 @@ class Story:
         for connection in self.connections:
             transport_of(connection).weight = 0
         for connection in self.connections:
-            while connection.open and not connection.live:
-                transport_of(connection).drain()
-                await turns()
+            transport_of(connection).drain()
+            await until(partial(lambda c: c.live or not c.open, connection))
         await self.desk.catch_up.stop()
 
     def owed(self, connection: Connection) -> list[int]:

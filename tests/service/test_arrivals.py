@@ -1,6 +1,7 @@
 """From a signed-in link to a live one: the order, the replay, and that nothing is missing."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -201,6 +202,8 @@ class Client:
         self.transport = FakeTransport()
         self.handled = 0
         self.resumed = False
+        self.sent: dict[str, tuple[str, str]] = {}
+        self.unanswered: dict[str, tuple[str, str]] = {}
 
     def catch_up_with_events(self) -> None:
         for name, data in self.transport.events[self.handled :]:
@@ -216,8 +219,8 @@ class Client:
             case "users":
                 self.see(data)
             case "user connected":
-                person = self.people.setdefault(data["userID"], {"messages": {}, "username": data["username"]})
-                person["connected"] = data["connected"]
+                person = self.people.setdefault(data["userID"], {"messages": {}})
+                person |= {"connected": data["connected"], "username": data["username"]}
             case "user disconnected":
                 self.people[data]["connected"] = False
             case "private message":
@@ -271,10 +274,11 @@ class Story:
     """A house with people in it; `strangers` decides whether everyone sees everyone."""
 
     def __init__(self, strangers: int) -> None:
-        self.house = House(prompt=False, limit=50, grace=1.0, outbox_bytes=100)
+        self.house = House(prompt=False, limit=50, grace=1.0, outbox_bytes=100, stalled=1000.0)
         self.house.store.strangers = strangers
         self.clients: list[Client] = []
         self.tasks: list[asyncio.Task[None]] = []
+        self.said = 0
 
     async def step(self, kind: str, *arguments: Any) -> None:
         store = self.house.store
@@ -297,14 +301,21 @@ class Story:
             case "delay", (before, after):
                 store.before, store.after = before, after
             case _, (index, *rest) if self.clients:
-                self.act(kind, self.clients[index % len(self.clients)], *rest)
+                client = self.clients[index % len(self.clients)]
+                client.catch_up_with_events()
+                self.act(kind, client, *rest)
 
     def act(self, kind: str, client: Client, *rest: Any) -> None:
         match kind:
-            case "send" if self.clients[rest[0] % len(self.clients)].user_id:
-                self.send(client, self.clients[rest[0] % len(self.clients)].user_id, rest[1])
+            case "send" if client.people:
+                # Anyone who exists, whom a client may know from a search.
+                people = sorted(filter(self.house.directory.known, self.house.store.users))
+                self.said += 1
+                client_id = rest[1] or f"own {self.said}"
+                to, content = people[rest[0] % len(people)], "again" if rest[1] else f"no. {self.said}"
+                # The same clientID with other data would be a conflict: of that test_messages speaks.
+                self.send(client, *client.sent.setdefault(client_id, (to, content)), client_id)
             case "leave" if client.connection is not None:
-                client.catch_up_with_events()
                 self.house.arrivals.leave(client.connection)
                 client.connection = None
             case "return" if client.connection is None and client.secret:
@@ -332,19 +343,18 @@ class Story:
         client.catch_up_with_events()
         await arrivals.lead_in(arrival)
 
-    def send(self, client: Client, to: str, client_id: str | None) -> None:
-        connection, content = client.connection, f"{len(self.house.store.log)} {client_id}"
+    def send(self, client: Client, to: str, content: str, client_id: str) -> None:
+        connection = client.connection
 
         def reply(result: Any) -> None:
-            if isinstance(result, MessageReply) and client.connection is connection:
+            if client.connection is connection and isinstance(result, MessageReply):
                 client.catch_up_with_events()
-                if to in client.people:
-                    client.people[to]["messages"].setdefault(result.seq, content)
+                client.people.setdefault(to, {"messages": {}})["messages"].setdefault(result.seq, content)
+                client.unanswered.pop(client_id, None)
 
-        if connection is not None and client.people:
-            command = PrivateMessage(to, content if client_id is None else "again", client_id)
-            content = command.content
-            self.house.messages.send_now(connection, command, reply)
+        if connection is not None:
+            client.unanswered[client_id] = (to, content)
+            assert self.house.messages.send_now(connection, PrivateMessage(to, content, client_id), reply)
 
     async def end(self) -> None:
         self.house.store.before = self.house.store.after = 0
@@ -352,13 +362,21 @@ class Story:
         await asyncio.gather(*self.tasks)
         for client in self.clients:
             client.transport.weight = 0
-            while client.connection is not None and not client.connection.live:
-                client.transport.drain()
-                await turns()
-            client.catch_up_with_events()
+            client.transport.drain()
+            await until(partial(self.settled, client))
+            # Whoever got no answer asks again, by the same clientID.
+            for client_id, (to, content) in list(client.unanswered.items()):
+                self.send(client, to, content, client_id)
+        self.house.store.settle()
         await asyncio.sleep(5)
         for client in self.clients:
+            assert not client.unanswered or client.connection is None
             client.catch_up_with_events()
+
+    @staticmethod
+    def settled(client: Client) -> bool:
+        client.catch_up_with_events()
+        return client.connection is None or client.connection.live
 
     async def fresh(self, client: Client) -> Client:
         fresh = Client(client.username)

@@ -77,7 +77,7 @@ def _config(
     limits: dict[str, Any] | None = None,
     server: dict[str, Any] | None = None,
     interval: float = 0.5,
-    timeout: float = 0.5,
+    timeout: float = 5.0,
 ) -> Config:
     # A polling client of python-socketio leaves only when its pending poll ends: hence the fast pings.
     return Config(

@@ -39,7 +39,7 @@ class Peer:
     async def connect(cls, port: int) -> Self:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> None:
+    def request(self, method: str, path: str, body: bytes = b"", /, **headers: str) -> None:
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         if body:

@@ -163,10 +163,15 @@ async def test_the_code_of_an_oversize_message_arrives_though_more_is_under_way(
 @pytest.mark.gen_test
 async def test_a_peer_that_ignores_a_violation_is_cut(door: Door) -> None:
     peer, handler = await door.enter()
+    stream = handler.ws_connection.stream  # type: ignore[union-attr]
     peer.writer.write(frame(0x3))
     assert await peer.frame() == (CLOSE, struct.pack("!H", 1002))
-    assert await peer.frame() is None
     assert handler.ended.is_set()
+    assert await peer.frame() is None
+    assert stream is not None
+    assert not stream.closed()
+    await asyncio.sleep(2.1)
+    assert stream.closed()
 
 
 @pytest.mark.gen_test

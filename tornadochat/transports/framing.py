@@ -5,7 +5,10 @@ Handlers derive from `FramedWebSocketHandler` and talk to whatever protocol obje
 that the handler forwards to.
 """
 
+import asyncio
 from contextlib import suppress
+from socket import SHUT_WR
+from ssl import SSLSocket
 from typing import Any, Final, Protocol
 
 from tornado.iostream import StreamClosedError
@@ -91,7 +94,8 @@ class StrictProtocol(WebSocketProtocol13):
         """Return when what has been accepted up to now has left, or the stream is closed."""
         if self.buffered:
             with suppress(StreamClosedError):
-                await self.stream.write(b"")
+                # Who waits may give up; the stream's own future must not be cancelled for it.
+                await asyncio.shield(self.stream.write(b""))
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin or complete the closing handshake."""
@@ -170,7 +174,10 @@ class StrictProtocol(WebSocketProtocol13):
         self._told_closed()
         # What the peer still sends is thrown away: closing on unread data would reset the connection,
         # and the close frame would be lost with it.
-        with suppress(StreamClosedError):
+        with suppress(StreamClosedError, OSError):
+            await self.drained()
+            if not isinstance(self.stream.socket, SSLSocket):
+                self.stream.socket.shutdown(SHUT_WR)
             while True:
                 await self.stream.read_bytes(_DISCARD_CHUNK, partial=True)
         self._abort()

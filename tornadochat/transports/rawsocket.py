@@ -6,9 +6,12 @@ frame `{"event": "connect", "data": {…}}`.
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError
 
 from tornadochat import events
 from tornadochat.errors import ERRORS, ChatError, Close, Code
@@ -19,6 +22,7 @@ from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
 from tornadochat.transports.framing import FramedWebSocketHandler
+from tornadochat.transports.heartbeat import Heartbeat
 from tornadochat.transports.inbox import Call, Inbox
 from tornadochat.transports.payloads import parse_connect
 from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_frame
@@ -73,8 +77,9 @@ class RawTransport:
 class RawSocket(FramedWebSocketHandler):
     """One link: frames in, calls on; the first of them signs in."""
 
-    _inbox: Inbox
     _transport: RawTransport
+    _inbox: Inbox
+    _heartbeat: Heartbeat
 
     def initialize(self, doorway: Doorway) -> None:
         """Tornado's injection point."""
@@ -90,16 +95,6 @@ class RawSocket(FramedWebSocketHandler):
         """The longest message taken, in bytes; a longer one ends the link with 1009."""
         return self._doorway.frame_bytes
 
-    @property
-    def ping_interval(self) -> float:
-        """Seconds between the pings that find a dead link."""
-        return self._doorway.ping_interval
-
-    @property
-    def ping_timeout(self) -> float:
-        """Seconds that a pong may take."""
-        return self._doorway.ping_timeout
-
     def prepare(self) -> None:
         """Refuses before the upgrade what must not become a link."""
         if self._doorway.draining:
@@ -110,9 +105,11 @@ class RawSocket(FramedWebSocketHandler):
         if any(len(values) > 1 for values in arguments.values()):
             raise HTTPError(400, reason="Repeated query argument")
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            self.set_status(426)
             self.set_header("Upgrade", "websocket")
-            raise HTTPError(426, reason="Upgrade Required")
-        self._credentials = self._carried()
+            self.finish("this is a WebSocket endpoint\n")
+        else:
+            self._credentials = self._carried()
 
     def check_origin(self, origin: str) -> bool:
         """Pages of foreign origins are refused with 403."""
@@ -124,6 +121,13 @@ class RawSocket(FramedWebSocketHandler):
         self._transport = RawTransport(self)
         self._inbox = self._doorway.inbox(self._transport)
         self._doorway.enter(self._transport)
+        self._heartbeat = Heartbeat(
+            self._doorway.ping_interval,
+            self._doorway.ping_timeout,
+            self._ping,
+            partial(self._transport.close, Close.stale),
+        )
+        self._heartbeat.start()
         if self._credentials is not None:
             self._sign_in(self._credentials)
         else:
@@ -147,17 +151,27 @@ class RawSocket(FramedWebSocketHandler):
                 self._first(frame)
             else:
                 self._command(frame)
-        return self._inbox.readable()
+        gate = self._inbox.readable()
+        return None if gate is None else self._heartbeat.hold(gate)
+
+    def on_pong(self, data: bytes) -> None:
+        """The link lives."""
+        self._heartbeat.pong()
 
     def on_close(self) -> None:
         """The link is gone: in this very turn the hub forgets it."""
         self._closed = True
+        self._heartbeat.stop()
         if self._identify is not None:
             self._identify.cancel()
         self._doorway.leave(self._transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)
+
+    def _ping(self) -> None:
+        with suppress(WebSocketClosedError):
+            self.ping()
 
     def _carried(self) -> ConnectData | None:
         """What the request signs in with. An Authorization header beats `?username=`."""

@@ -37,7 +37,7 @@ class Site:
         self.engine: EngineServer = echo_engine(**options)
         self.sio: SocketIOServer = echo_server(connect_timeout=connect_timeout, **options)
         listener, self.port = bind_unused_port()
-        self.server = HTTPServer(make_app(self.engine, self.sio, OneOrigin()))
+        self.server = HTTPServer(make_app(self.engine, self.sio, OneOrigin()), xheaders=True)
         self.server.add_sockets([listener])
         self.events: list[str] = []
         """What the hooks of a connection that was watched have said."""
@@ -129,6 +129,16 @@ class Polling:
 
     def poll(self) -> "asyncio.Future[HTTPResponse]":
         return asyncio.ensure_future(self.site.fetch(self.url))
+
+    async def pending(self) -> "asyncio.Future[HTTPResponse]":
+        """A poll that the server is holding."""
+        poll = self.poll()
+        while not any(
+            self.sid in server.sockets and server.sockets[self.sid]._wire.outbox.polled
+            for server in (self.site.engine, self.site.sio.eio)
+        ):
+            await asyncio.sleep(0.001)
+        return poll
 
     async def get(self) -> str:
         """The body of a poll that must succeed."""

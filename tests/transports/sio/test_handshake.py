@@ -145,8 +145,8 @@ async def test_an_application_may_refuse_a_handshake(site: Site) -> None:
 async def test_the_application_learns_the_address_of_the_client(site: Site) -> None:
     seen: list[str] = []
     site.engine.on("connect", lambda sid, environ: seen.append(environ["REMOTE_ADDR"]))
-    await site.polling(ENGINE)
-    assert seen == [site.only(site.engine).request.remote_ip]
+    await site.fetch(site.url(ENGINE), headers={"X-Real-Ip": "203.0.113.7"})
+    assert seen == [site.only(site.engine).request.remote_ip] == ["203.0.113.7"]
 
 
 @pytest.mark.gen_test

@@ -108,16 +108,12 @@ async def test_one_who_leaves_while_the_connect_handler_runs_leaves_nothing(
     expect_log("a handler failed: ValueError", required=False)
     entered: list[str] = []
     left: list[str] = []
-    running = 0
+    running, gate = asyncio.Event(), asyncio.Event()
 
     async def connect(sid: str, environ: object, auth: object) -> Any:
-        nonlocal running
-        running += 1
-        try:
-            await asyncio.sleep(0.02)
-            await site.sio.enter_room(sid, "room")
-        finally:
-            running -= 1
+        running.set()
+        await gate.wait()
+        await site.sio.enter_room(sid, "room")
         if verdict is ValueError:
             raise ValueError
         if verdict is None:
@@ -126,12 +122,13 @@ async def test_one_who_leaves_while_the_connect_handler_runs_leaves_nothing(
 
     site.sio.on("connect", connect)
     site.sio.on("disconnect", lambda sid, reason: left.append(sid))
-    for _ in range(10):
+    for number in range(10):
         session = await site.polling()
         socket = site.watch()
+        running.clear()
+        gate.clear()
         post = asyncio.ensure_future(session.post("40"))
-        while not running:
-            await asyncio.sleep(0.001)
+        await running.wait()
         if end == "close packet":
             await session.post("1")
         elif end == "violation":
@@ -143,8 +140,14 @@ async def test_one_who_leaves_while_the_connect_handler_runs_leaves_nothing(
         else:
             peer = await site.dial(site.port)
             peer.request("GET", session.url)
-            await asyncio.sleep(0.005)
+            while not socket._wire.outbox.polled:
+                await asyncio.sleep(0.001)
             peer.cut()
+        while not site.events:
+            await asyncio.sleep(0.001)
+        # The goodbye may come before the welcome is through, or after it.
+        await asyncio.sleep(0.01 if number % 2 else 0)
+        gate.set()
         await post
         assert len(site.events) == 1
         site.events.clear()
@@ -208,8 +211,7 @@ async def test_shutdown_ends_every_connection(build: Build) -> None:
     site = build()
     peers = [await site.connected() for _ in range(3)]
     session = await site.polling()
-    poll = session.poll()
-    await asyncio.sleep(0.01)
+    poll = await session.pending()
     await site.sio.shutdown()
     assert [await peer.ended() for peer in peers] == [1001] * 3
     assert (await poll).code == 400

@@ -54,8 +54,7 @@ async def test_a_post_holds_any_number_of_packets_and_a_poll_no_more_than_client
 @pytest.mark.gen_test
 async def test_a_malformed_post_is_refused_whole_and_ends_the_session(site: Site, body: str | bytes) -> None:
     session = await site.polling(ENGINE)
-    poll = session.poll()
-    await asyncio.sleep(0.01)
+    poll = await session.pending()
     site.watch(site.engine)
     assert (await asyncio.wait_for(session.post(body), 1)).code == 400
     assert site.events == ["transport error"]
@@ -96,8 +95,7 @@ async def test_the_largest_post_is_taken(site: Site) -> None:
 @pytest.mark.gen_test
 async def test_a_second_poll_ends_the_session_and_the_first_is_told(site: Site) -> None:
     session = await site.polling(ENGINE)
-    first = session.poll()
-    await asyncio.sleep(0.01)
+    first = await session.pending()
     site.watch(site.engine)
     assert (await session.poll()).code == 400
     assert (await first).body == b"1"
@@ -111,8 +109,11 @@ async def test_a_cancelled_poll_ends_the_session_at_once(site: Site) -> None:
     site.watch(site.engine)
     peer = await site.dial(site.port)
     peer.request("GET", session.url)
-    await asyncio.sleep(0.01)
+    while not site.only(site.engine)._wire.outbox.polled:
+        await asyncio.sleep(0.001)
     peer.cut()
+    while not site.events:
+        await asyncio.sleep(0.001)
     assert await session.gone()
     assert site.events == ["transport close"]
 
@@ -121,8 +122,7 @@ async def test_a_cancelled_poll_ends_the_session_at_once(site: Site) -> None:
 async def test_a_close_packet_lets_the_poll_go_and_ends_the_session(site: Site) -> None:
     session = await site.polling(ENGINE)
     site.watch(site.engine)
-    poll = session.poll()
-    await asyncio.sleep(0.01)
+    poll = await session.pending()
     assert (await session.post("1")).body == b"ok"
     assert (await poll).body == b"6"
     assert site.events == ["client disconnect"]
@@ -149,7 +149,8 @@ async def test_two_posts_at_a_time_end_the_session(site: Site) -> None:
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     site.watch(site.engine).readable = lambda: gate
     first = asyncio.ensure_future(session.post("4a"))
-    await asyncio.sleep(0.01)
+    while not site.only(site.engine)._posting:
+        await asyncio.sleep(0.001)
     assert (await session.post("4b")).code == 400
     assert (await first).code == 400
     assert site.events == ["transport error"]
@@ -158,8 +159,7 @@ async def test_two_posts_at_a_time_end_the_session(site: Site) -> None:
 @pytest.mark.gen_test
 async def test_what_is_sent_in_one_turn_leaves_in_one_answer(site: Site) -> None:
     session = await site.polling(ENGINE)
-    poll = session.poll()
-    await asyncio.sleep(0.01)
+    poll = await session.pending()
     socket = site.only(site.engine)
     socket.push("4a", "4b")
     socket.push(b"\x01")
@@ -174,8 +174,7 @@ async def test_what_is_sent_in_one_turn_leaves_in_one_answer(site: Site) -> None
 @pytest.mark.gen_test
 async def test_abort_refuses_the_poll_so_that_clients_come_back(site: Site) -> None:
     session = await site.polling(ENGINE)
-    poll = session.poll()
-    await asyncio.sleep(0.01)
+    poll = await session.pending()
     socket = site.watch(site.engine)
     socket.abort(1012)
     assert site.events == ["server disconnect"]
@@ -187,17 +186,26 @@ async def test_abort_refuses_the_poll_so_that_clients_come_back(site: Site) -> N
 
 @pytest.mark.parametrize("polled", [False, True])
 @pytest.mark.gen_test
-async def test_finish_delivers_what_was_sent_and_the_end_in_one_answer(site: Site, polled: bool) -> None:
+async def test_finish_delivers_what_was_sent_and_then_the_end(site: Site, polled: bool) -> None:
     session = await site.polling(ENGINE)
-    poll = session.poll() if polled else None
-    await asyncio.sleep(0.01)
+    poll = await session.pending() if polled else None
     socket = site.watch(site.engine)
     socket.push("4last")
     socket.finish()
     socket.push("4ignored")
     assert site.events == ["server disconnect"]
-    response = await (poll or session.poll())
-    assert response.body.decode() == "4last\x1e1"
+    assert (await session.post("4ignored")).code == 400
+    assert (await (poll or session.poll())).body == b"4last"
+    assert await session.get() == "1"
+    assert await session.gone()
+
+
+@pytest.mark.gen_test
+async def test_finish_lets_a_pending_poll_go_at_once(site: Site) -> None:
+    session = await site.polling(ENGINE)
+    poll = await session.pending()
+    site.only(site.engine).finish()
+    assert (await poll).body == b"1"
     assert await session.gone()
 
 

@@ -21,8 +21,7 @@ async def probed(site: Site, session: Polling) -> Peer:
 @pytest.mark.gen_test
 async def test_polls_are_let_go_while_packets_wait_for_the_websocket(site: Site) -> None:
     session = await site.polling(ENGINE)
-    pending = session.poll()
-    await asyncio.sleep(0.01)
+    pending = await session.pending()
     peer = await probed(site, session)
     assert (await pending).body == b"6"
     socket = site.only(site.engine)

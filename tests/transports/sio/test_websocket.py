@@ -153,7 +153,7 @@ async def test_while_the_application_holds_reading_back_the_sender_is_stopped(si
 
     site.engine.on("message", take)
     site.only(site.engine).readable = lambda: None if gate.done() else gate
-    flood = frame(TEXT, b"4" + b"x" * 5000) * 20_000
+    flood = frame(TEXT, b"4" + b"x" * 5000) * 4_000
     peer.writer.transport.set_write_buffer_limits(high=1)
     peer.writer.write(flood)
     sending = asyncio.ensure_future(peer.writer.drain())

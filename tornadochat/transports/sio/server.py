@@ -159,7 +159,6 @@ class SocketIOServer(socketio.AsyncServer):
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._dismiss_deadline(eio_sid)
-        self._binary_packet.pop(eio_sid, None)
         await super()._handle_eio_disconnect(eio_sid, reason)
 
     # Handlers of the application

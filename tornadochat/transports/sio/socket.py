@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engineio.async_socket import AsyncSocket
 from tornado.httputil import HTTPServerRequest
 
-from tornadochat.transports.sio.heartbeat import Heartbeat
+from tornadochat.transports.heartbeat import Heartbeat
 from tornadochat.transports.sio.packet import Violation, check_packet, decode_payload, encode_payload
 from tornadochat.transports.sio.wire import Stage, Wire
 
@@ -95,7 +95,7 @@ class EngineSocket(AsyncSocket):
             # Engine.IO has one poll at a time; the older one hears that the session has ended.
             self._end(self.server.reason.TRANSPORT_ERROR, last_words=CLOSE.encode())
             return None
-        if not self._wire.outbox and self._wire.stage is not Stage.UPGRADE:
+        if not (self._wire.outbox or self.closing or self._wire.stage is Stage.UPGRADE):
             self._waiter = waiter
             await self._wire.outbox.something()
             self._waiter = None
@@ -107,10 +107,11 @@ class EngineSocket(AsyncSocket):
             return self._last_words
         if self._wire.stage in (Stage.UPGRADE, Stage.OPEN):
             return NOOP.encode()
-        packets = self._wire.outbox.take()
-        if self.closing and not self._wire.outbox:
-            self._end(self.server.reason.SERVER_DISCONNECT)
-        return encode_payload(packets) if packets else NOOP.encode()
+        if packets := self._wire.outbox.take():
+            return encode_payload(packets)
+        if self.closing:
+            self._end(self.server.reason.SERVER_DISCONNECT, last_words=self._last_words)
+        return self._last_words or NOOP.encode()
 
     async def post(self, body: bytes) -> bool:
         """Take the packets of a POST; False where it must be refused, the session having ended."""
@@ -246,12 +247,14 @@ class EngineSocket(AsyncSocket):
         elif not self.closing:
             self._linger(self.server.reason.SERVER_DISCONNECT, CLOSE, GRACE)
 
-    def _linger(self, reason: str, packet: str, patience: float) -> None:
-        """It is over but for one more answer to a poll."""
+    def _linger(self, reason: str, last_words: str, patience: float) -> None:
+        """It is over but for what waits for a poll, and for the answer to one more."""
         if self._wire.stage is not Stage.POLLING:
             self._cancel_upgrade(NORMAL)
         self._heartbeat.stop()
-        self._wire.outbox.add((packet,))
+        # Not in one answer with the last packets: the JavaScript client would close before it reads them.
+        self._last_words = last_words.encode()
+        self._wire.outbox.wake()
         self._limit = self._loop.call_later(patience, self._end, reason)
         self._leave(reason)
 

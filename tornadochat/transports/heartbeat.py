@@ -1,4 +1,4 @@
-"""The server's pings of one connection (Engine.IO protocol v4, "Heartbeat")."""
+"""The server's pings of one link, on either door: Engine.IO packets on one, WebSocket pings on the other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,12 +35,12 @@ class Heartbeat:
         if self._awaiting:
             self.start()
 
-    async def hold(self, gate: Awaitable[None], over: asyncio.Future[None]) -> None:
+    async def hold(self, gate: Awaitable[None], over: asyncio.Future[None] | None = None) -> None:
         """Wait for the gate to open, during which the peer is not to blame for its silence."""
         held = asyncio.ensure_future(gate)
         self._held = True
         # Whoever holds reading back may not let go when the connection is over.
-        await asyncio.wait({held, over}, return_when="FIRST_COMPLETED")
+        await asyncio.wait({held, over or held}, return_when="FIRST_COMPLETED")
         self._held = False
         if held is not gate:
             held.cancel()

@@ -1,0 +1,209 @@
+"""The Socket.IO door's own ways: what the chat makes of packets, and how it lets go."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from tests.doors.conftest import Build
+from tests.support.clients import PATIENCE
+from tests.support.house import House
+from tests.support.wire import FrameLink
+from tornado.httpclient import AsyncHTTPClient
+
+
+class Packets:
+    """An Engine.IO WebSocket by hand: every packet that comes, in order."""
+
+    def __init__(self) -> None:
+        self.came: asyncio.Queue[str | None] = asyncio.Queue()
+        self.link: FrameLink
+
+    async def open(self, house: House) -> None:
+        """Opens it; the handshake is read."""
+        loop = asyncio.get_running_loop()
+        path = "/socket.io/?EIO=4&transport=websocket"
+        self.link = FrameLink(path, self.came.put_nowait, lambda: self.came.put_nowait(None))
+        await loop.create_connection(lambda: self.link, "127.0.0.1", house.app.port)
+        assert (await self.next()).startswith("0{")
+
+    async def enter(self, house: House, **auth: str) -> dict[str, str]:
+        """Opens it and signs in; gives the session."""
+        await self.open(house)
+        return await self.sign_in(**auth)
+
+    async def sign_in(self, **auth: str) -> dict[str, str]:
+        """CONNECT, up to `ready`."""
+        self.send("40" + msgspec.json.encode(auth).decode())
+        assert (await self.next()).startswith('40{"sid":')
+        session: dict[str, str] = (await self.event())[1]
+        while (await self.event())[0] != "ready":
+            pass
+        return session
+
+    def send(self, packet: str) -> None:
+        """One packet."""
+        self.link.send(packet.encode())
+
+    async def next(self) -> str:
+        """The next packet, answering pings on the way."""
+        while (packet := await asyncio.wait_for(self.came.get(), PATIENCE)) == "2":
+            self.send("3")
+        assert packet is not None, "the link has gone"
+        return packet
+
+    async def event(self) -> Any:
+        """The next packet as an event."""
+        packet = await self.next()
+        assert packet.startswith("42"), packet
+        return msgspec.json.decode(packet[2:])
+
+    async def gone(self) -> None:
+        """Waits for the end of the link, whatever comes before."""
+        while await asyncio.wait_for(self.came.get(), PATIENCE) is not None:
+            pass
+
+
+@pytest.mark.gen_test
+async def test_the_connect_packet_comes_first_then_session_users_ready(house: House) -> None:
+    page = Packets()
+    await page.open(house)
+    page.send('40{"username":"ann"}')
+    assert (await page.next()).startswith('40{"sid":')
+    assert [(await page.event())[0] for _ in range(3)] == ["session", "users", "ready"]
+    page.link.transport.abort()
+
+
+@pytest.mark.gen_test
+async def test_two_arguments_get_an_error(house: House) -> None:
+    page = Packets()
+    await page.enter(house, username="ann")
+    page.send('421["users",{},{}]')
+    assert (await page.next()).startswith('431[{"error":{"code":"invalid"')
+    page.send('42["private message",{},{}]')
+    name, error = await page.event()
+    assert (name, error["code"], error["command"]) == ("error", "invalid", "private message")
+    page.link.transport.abort()
+
+
+@pytest.mark.gen_test
+async def test_half_a_character_gets_an_error_and_the_link_lives(house: House) -> None:
+    page = Packets()
+    me = (await page.enter(house, username="ann"))["userID"]
+    page.send('421["private message",{"to":"%s","content":"cut \\ud83d"}]' % me)
+    reply = await page.next()
+    assert reply.startswith('431[{"error":{"code":"invalid"')
+    assert '"field":"content"' in reply
+    page.send('422["sessions"]')
+    assert (await page.next()).startswith('432[{"data":')
+    page.link.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        '42["connect",{"username":"forged"}]',
+        '42["disconnect"]',
+        '421["private message",{"to":NaN}]',
+        '421["private message",{"to":1e999}]',
+        "42{}",
+        "42[]",
+        "42[5]",
+        "42",
+        '42abc["users"]',
+        '451-["users",{"_placeholder":true,"num":0}]',
+        '42["users",' + "[" * 200 + "]" * 200 + "]",
+        "hello",
+        "",
+        "4",
+        "9",
+        '40{"username":"again"}',
+        '42/admin,["users"]',
+    ],
+)
+@pytest.mark.gen_test
+async def test_what_breaks_the_protocol_ends_the_link_without_a_farewell(house: House, packet: str) -> None:
+    page = Packets()
+    me = (await page.enter(house, username="ann"))["userID"]
+    page.send(packet)
+    while (last := await asyncio.wait_for(page.came.get(), PATIENCE)) is not None:
+        assert not last.startswith("41")
+    assert house.app.hub.of(me) == []
+
+
+@pytest.mark.parametrize("auth", ['"text"', "[1]", "true", "7"])
+@pytest.mark.gen_test
+async def test_a_sign_in_that_is_no_object_ends_the_link(house: House, auth: str) -> None:
+    page = Packets()
+    await page.open(house)
+    page.send(f"40{auth}")
+    await page.gone()
+
+
+@pytest.mark.parametrize("auth", ["", "{}", '{"username":7}', '{"username":"x","token":1}', '{"sessionID":[]}'])
+@pytest.mark.gen_test
+async def test_a_bad_sign_in_is_refused_with_code_and_reason(house: House, auth: str) -> None:
+    page = Packets()
+    await page.open(house)
+    page.send(f"40{auth}")
+    refusal = await page.next()
+    assert refusal.startswith("44")
+    data = msgspec.json.decode(refusal[2:])
+    assert data["data"]["expected"]
+    await page.gone()
+
+
+@pytest.mark.gen_test
+async def test_one_may_leave_and_sign_in_anew_over_the_same_connection(house: House) -> None:
+    page = Packets()
+    first = await page.enter(house, username="ann")
+    page.send("41")
+    while house.app.hub.of(first["userID"]):
+        await asyncio.sleep(0.001)
+    second = await page.sign_in(username="ben")
+    assert second["username"] == "ben"
+    page.send('421["sessions"]')
+    assert (await page.next()).startswith('431[{"data":')
+    page.link.transport.abort()
+
+
+@pytest.mark.gen_test
+async def test_one_who_never_connects_is_asked_to_leave(build: Build) -> None:
+    house = await build(limits={"identify": 0.05})
+    page = Packets()
+    await page.open(house)
+    await page.gone()
+
+
+@pytest.mark.gen_test
+async def test_a_page_of_another_origin_is_refused_on_every_transport(house: House) -> None:
+    client = AsyncHTTPClient()
+    headers = {"Origin": "https://evil.example"}
+    url = f"{house.url}/socket.io/?EIO=4&transport="
+    polling = await client.fetch(url + "polling", headers=headers, raise_error=False)
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    websocket = await client.fetch(url + "websocket", headers=headers | upgrade, raise_error=False)
+    assert (polling.code, websocket.code) == (403, 403)
+
+
+@pytest.mark.gen_test
+async def test_a_configured_origin_may_poll_without_credentials(build: Build) -> None:
+    house = await build(server={"origins": ("https://chat.example",)})
+    url = f"{house.url}/socket.io/?EIO=4&transport=polling"
+    for origin in ("https://chat.example", house.url):
+        response = await AsyncHTTPClient().fetch(url, headers={"Origin": origin})
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+@pytest.mark.gen_test
+async def test_the_handshake_tells_the_limits(build: Build) -> None:
+    house = await build(interval=0.75, timeout=1.5, limits={"frame_bytes": 200_000})
+    response = await AsyncHTTPClient().fetch(f"{house.url}/socket.io/?EIO=4&transport=polling")
+    opening = msgspec.json.decode(response.body[1:])
+    assert (opening["pingInterval"], opening["pingTimeout"], opening["maxPayload"]) == (750, 1500, 200_000)
