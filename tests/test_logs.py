@@ -30,6 +30,11 @@ def setup(monkeypatch: pytest.MonkeyPatch, stray_logs: logging.Handler) -> Itera
     before = [(logger, logger.level, logger.disabled, list(logger.handlers)) for logger in loggers]
     shown = warnings.showwarning
 
+    # Clients in other tests have given the libraries' loggers handlers and levels.
+    for name in logs._PACKET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.getLogger(name).handlers.clear()
+
     def setup(level: str, form: Literal["plain", "json"]) -> Written:
         stream = io.StringIO()
         monkeypatch.setattr(sys, "stderr", stream)
@@ -67,7 +72,7 @@ def test_nobody_can_forge_a_plain_line(setup: Setup) -> None:
     failing("tornadochat", ValueError("x\n2026-11-22 info forged"))
     first, *rest = written()
     assert first.endswith(r"name a\nb\r\x1b[31m\x85\u2028c" + "\ud800")
-    assert rest[-1] == "    2026-11-22 info forged"
+    assert rest[-1] == "    ValueError"
     assert all(line.startswith("    ") for line in rest[1:])
 
 
@@ -87,9 +92,18 @@ def test_an_exception_is_folded_into_its_json_line(setup: Setup) -> None:
     logging.getLogger("tornadochat").info("where", stack_info=True)
     failed, stack = (json.loads(line) for line in written())
     assert failed["message"] == "that went wrong"
-    assert failed["exception"].startswith("Traceback (most recent call last):\n")
-    assert failed["exception"].endswith("ValueError: why")
+    assert 'in failing\n    raise error\n' in failed["exception"]
+    assert failed["exception"].endswith("\nValueError")
     assert stack["exception"].startswith("Stack (most recent call last):")
+
+
+def test_only_the_systems_own_errors_say_more_than_their_kind(setup: Setup) -> None:
+    written = setup("info", "json")
+    failing("tornadochat", OSError(28, "No space left on device", "a secret name"))
+    failing("tornadochat", KeyError("what somebody wrote"))
+    full, quoting = (json.loads(line)["exception"] for line in written())
+    assert full.endswith("\nOSError: No space left on device")
+    assert quoting.endswith("\nKeyError")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Logging to standard error: one line for each happening, as text for people or as JSON.
 
 What must never be in a log is kept out here as well, whatever a library would write: the query
-string of a URL (people put secrets there) and the packets that pass through Socket.IO.
+string of a URL (people put secrets there), and the text of exceptions, which may quote messages.
 """
 
 import json
@@ -14,7 +14,6 @@ from typing import Final, Literal
 
 _QUERY: Final = re.compile(r"\?[^ \n]*")  # a request line has no other space; a URL may hold any quote
 _UNPRINTABLE: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
-_PACKETS: Final = ("engineio", "socketio")
 # python-socketio and python-engineio give these a handler of their own unless they have a level.
 _PACKET_LOGGERS: Final = ("engineio.server", "engineio.client", "socketio.server", "socketio.client")
 
@@ -78,10 +77,10 @@ def _message(record: logging.LogRecord) -> str:
 def _trace(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[0] is None:
         return record.stack_info or ""
-    kind, _error, frames = record.exc_info
-    if _of(record, *_PACKETS):  # the text of their exceptions quotes what was received
-        return "".join(traceback.format_tb(frames)) + kind.__name__
-    return "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+    kind, error, frames = record.exc_info
+    # The text of an exception may quote what people write; only the system's own errors do not.
+    text = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return "".join(traceback.format_tb(frames)) + kind.__qualname__ + text
 
 
 def _of(record: logging.LogRecord, *names: str) -> bool:

@@ -8,6 +8,9 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.delivery.test_connection import ANN, BOB, EVE, said
+from tests.fakes import FakeTransport, play, turns, until
 from tornadochat import events
 from tornadochat.delivery.catchup import PAGE, CatchUp
 from tornadochat.delivery.connection import Connection
@@ -15,9 +18,6 @@ from tornadochat.delivery.hub import Hub
 from tornadochat.errors import Close
 from tornadochat.events import LogEvent
 from tornadochat.models import Session, User
-
-from tests.delivery.test_connection import ANN, BOB, EVE, said
-from tests.fakes import FakeTransport, play, turns, until
 
 
 class Desk:
@@ -442,4 +442,3 @@ def test_whatever_happens_nothing_is_lost_doubled_or_reordered(story: list[tuple
             assert transport_of(connection).closes == []
 
     play(scene())
-

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+
+from tests.fakes import FakeTransport
 from tornadochat import events
 from tornadochat.delivery.connection import Connection
 from tornadochat.events import LogEvent
 from tornadochat.models import Message, Session, User
-
-from tests.fakes import FakeTransport
 
 ANN, BOB, EVE = (User(digit * 16, name) for digit, name in zip("123", ("ann", "bob", "eve"), strict=True))
 

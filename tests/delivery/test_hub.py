@@ -2,12 +2,11 @@
 
 import itertools
 
+from tests.delivery.test_connection import ANN, BOB, EVE, present, said
+from tests.fakes import FakeTransport
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
 from tornadochat.models import Session, User
-
-from tests.delivery.test_connection import ANN, BOB, EVE, present, said
-from tests.fakes import FakeTransport
 
 handles = itertools.count()
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tornadochat.delivery.connection import Connection
-from tornadochat.errors import ChatError
-from tornadochat.protocol import ConnectData, MessageReply, PrivateMessage
 
 from tests.fakes import FakeTransport, House, play, turns, until
 from tests.service.test_messages import send
+from tornadochat.delivery.connection import Connection
+from tornadochat.errors import ChatError
+from tornadochat.protocol import ConnectData, MessageReply, PrivateMessage
 
 
 async def written(house: House, count: int) -> Connection:

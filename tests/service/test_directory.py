@@ -1,10 +1,10 @@
 """Who exists: asked of the store once, remembered within bounds."""
 
 import pytest
-from tornadochat.models import User
-from tornadochat.service.directory import Directory
 
 from tests.fakes import FakeStore
+from tornadochat.models import User
+from tornadochat.service.directory import Directory
 
 ANN, BOB, EVE = (User(digit * 16, name) for digit, name in zip("123", ("ann", "bob", "eve"), strict=True))
 

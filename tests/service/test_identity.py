@@ -5,12 +5,12 @@ import re
 from typing import Any
 
 import pytest
+
+from tests.fakes import Answers, FakeTransport, House, turns, until
 from tornadochat.delivery.connection import Connection
 from tornadochat.errors import ChatError, Close, Code
 from tornadochat.protocol import ConnectData, Empty, Logout, Revoke, SessionInfo, Sessions
 from tornadochat.service.identity import SEEN_EVERY, SignIn
-
-from tests.fakes import Answers, FakeTransport, House, turns, until
 
 LIFETIME = 1000.0
 
@@ -231,7 +231,9 @@ async def test_revoking_all_answers_before_it_closes_one_s_own() -> None:
     house = House()
     ann, to_ann, _, to_other = await two_sessions(house)
     closes_at_the_answer: list[int] = []
-    await house.identity.revoke(ann, Revoke(all=True), lambda _: closes_at_the_answer.append(len(to_ann.closes)))
+    await house.identity.revoke(
+        ann, Revoke(all=True), lambda _: closes_at_the_answer.append(len(to_ann.closes))
+    )
     assert closes_at_the_answer == [0]
     assert (to_ann.closes, to_other.closes) == ([Close.revoked], [Close.revoked])
     assert house.store.all_sessions == {}

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
+
+from tests.fakes import Answers, FakeTransport, House, refused, turns, until
 from tornadochat.delivery.connection import Connection
 from tornadochat.errors import ChatError, Code
 from tornadochat.models import Draft, Refused
 from tornadochat.protocol import EVENT_BYTES_MAX, History, HistoryReply, MessageReply, PrivateMessage
-
-from tests.fakes import Answers, FakeTransport, House, refused, turns, until
 
 
 def send(house: House, connection: Connection, to: str, content: str = "hi", **more: Any) -> Answers:

@@ -1,21 +1,22 @@
 """Who is there: from the first connection until the last has been gone for the grace."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tornadochat.delivery.connection import Connection
 
 from tests.fakes import FakeTransport, House, play, turns, until
 from tests.service.test_messages import send
+from tornadochat.delivery.connection import Connection
 
 GRACE = 0.01
 
 
-def house(**more: int) -> House:
-    return House(grace=GRACE, **more)
+def house(limit: int = 200) -> House:
+    return House(grace=GRACE, limit=limit)
 
 
 async def gone() -> None:
@@ -235,7 +236,7 @@ def test_however_people_come_and_go_everyone_is_seen_as_they_are(story: list[Any
         for connection, transport in tale.links:
             seen = told(transport)
             for user_id, states in seen.items():
-                assert all(a != b for a, b in zip(states, states[1:], strict=False)), "told twice"
+                assert all(a != b for a, b in pairwise(states)), "told twice"
                 assert not connection.open or states[-1] == (user_id in connected), "a ghost"
             if connection.open and not grown:
                 assert set(seen) == set(home.store.users)

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tornadochat.delivery.connection import Connection
-from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import EVENT_BYTES_MAX, USERS_EVENT_BYTES_MAX, Person, Users, UsersReply
 
 from tests.fakes import Answers, House, play, turns
 from tests.service.test_messages import send
+from tornadochat.delivery.connection import Connection
+from tornadochat.errors import ChatError, Code
+from tornadochat.protocol import EVENT_BYTES_MAX, USERS_EVENT_BYTES_MAX, Person, Users, UsersReply
 
 
 async def snapshot(house: House, connection: Connection, *, messages: bool = True) -> list[dict[str, Any]]:
@@ -203,7 +203,11 @@ def encoded(text: bytes) -> str:
     return base64.urlsafe_b64encode(text).decode()
 
 
-@given(st.text(max_size=60) | st.binary(max_size=60).map(encoded) | st.text(max_size=20).map(lambda t: encoded(t.encode())))
+@given(
+    st.text(max_size=60)
+    | st.binary(max_size=60).map(encoded)
+    | st.text(max_size=20).map(lambda t: encoded(t.encode()))
+)
 def test_any_text_as_a_place_finds_a_page_or_is_refused(after: str) -> None:
     async def scene() -> None:
         house = House()

@@ -5,6 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from tornadochat.errors import ChatError, Code
 from tornadochat.service.usernames import FORBIDDEN_CATEGORIES, JOINERS, username
 
@@ -21,7 +22,10 @@ ZWNJ, ZWJ = "\u200c", "\u200d"
         ("\uff22\uff4f\uff42", "Bob"),
         ("e\u0301ric", "\u00e9ric"),
         ("\ufb01ona", "fiona"),
-        ("\u0646\u0627\u0645\u0647" + ZWNJ + "\u0627\u06cc", "\u0646\u0627\u0645\u0647" + ZWNJ + "\u0627\u06cc"),
+        (
+            "\u0646\u0627\u0645\u0647" + ZWNJ + "\u0627\u06cc",
+            "\u0646\u0627\u0645\u0647" + ZWNJ + "\u0627\u06cc",
+        ),
         ("\U0001f469" + ZWJ + "\U0001f4bb", "\U0001f469" + ZWJ + "\U0001f4bb"),
         ("\u5c71\u7530 \u592a\u90ce", "\u5c71\u7530 \u592a\u90ce"),
         ("<b>&", "<b>&"),
@@ -79,7 +83,9 @@ def test_a_name_is_bounded_in_characters_as_it_is_kept() -> None:
 
 
 names = st.text(st.characters(), max_size=30) | st.text(
-    st.sampled_from("ab \t\u00a0\u00a8\u00b4\u3000\u0301\u0308\u1100\u1161\uac00\uff9e\u2003\u200c\u200d\u202e\0\ufdfa"),
+    st.sampled_from(
+        "ab \t\u00a0\u00a8\u00b4\u3000\u0301\u0308\u1100\u1161\uac00\uff9e\u2003\u200c\u200d\u202e\0\ufdfa"
+    ),
     max_size=30,
 )
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.fakes import Answers, FakeTransport, play, turns
 from tornadochat.delivery.connection import Connection
 from tornadochat.models import Session, User
 from tornadochat.service.replies import Reply
 from tornadochat.transports.inbox import Call, Inbox
-
-from tests.fakes import Answers, FakeTransport, play, turns
 
 
 class Desk:

@@ -2,6 +2,7 @@
 
 import pytest
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPServerRequest, RequestStartLine
+
 from tornadochat.transports.origins import Origins
 
 

@@ -6,8 +6,18 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import COMMANDS, ConnectData, History, Logout, Payload, PrivateMessage, Revoke, Users
+from tornadochat.protocol import (
+    COMMANDS,
+    ConnectData,
+    History,
+    Logout,
+    Payload,
+    PrivateMessage,
+    Revoke,
+    Users,
+)
 from tornadochat.transports.payloads import ECHO_LONGEST, parse
 
 TYPES: tuple[type[Payload], ...] = (ConnectData, *(command.data for command in COMMANDS))
@@ -66,7 +76,15 @@ def test_bad_data_is_refused_with_what_was_expected_where(
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b'{"with":"\xff"}', b'{"with":"\\ud800"}', b'{"with":"a",}', b'{"with":"a\nb"}', b'{"limit":NaN}'],
+    [
+        b"",
+        b"{",
+        b'{"with":"\xff"}',
+        b'{"with":"\\ud800"}',
+        b'{"with":"a",}',
+        b'{"with":"a\nb"}',
+        b'{"limit":NaN}',
+    ],
 )
 def test_what_is_not_json_is_a_bad_frame(text: bytes) -> None:
     assert refusal(History, msgspec.Raw(text)).code is Code.bad_frame
@@ -150,7 +168,9 @@ def check(type_: type[Payload], data: Any) -> None:
 @example(History, {"with": "`", "x` - at `$.y`": 1})
 @example(History, {"\n": 1})
 @example(History, {"": 1})
-def test_any_json_gives_the_data_or_an_error_that_says_what_and_where(type_: type[Payload], data: Any) -> None:
+def test_any_json_gives_the_data_or_an_error_that_says_what_and_where(
+    type_: type[Payload], data: Any
+) -> None:
     check(type_, as_sent(data))
     check(type_, data)
 

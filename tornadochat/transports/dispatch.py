@@ -62,7 +62,7 @@ class Dispatch:
         except ChatError as refusal:
             reply(refusal)
         except Exception as failure:
-            reply(incident(failure, call.name))
+            reply(incident(failure, call.name if call.name in self._routes else "an unknown command"))
 
     async def stop(self) -> None:
         """Ends the workers."""

@@ -11,7 +11,6 @@ from tornadochat.transports.payloads import explain
 
 FrameID = str | int | float
 ID_LONGEST: Final = 64
-_NULL: Final = msgspec.Raw(b"null")
 
 
 class RawFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,9 +44,6 @@ def read(text: str) -> RawFrame:
         raise _bad(text, refusal) from None
     if isinstance(frame.id, str) and len(frame.id) > ID_LONGEST:
         raise BadFrame(_expecting("id", f"at most {ID_LONGEST} characters"), frame_id=None, foreign=False)
-    if frame.data == _NULL:
-        # The other door cannot tell null from no data.
-        return RawFrame(frame.event, id=frame.id)
     return frame
 
 

@@ -20,11 +20,12 @@ from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
 from tornadochat.transports.inbox import Call
 from tornadochat.transports.payloads import parse_connect
-from tornadochat.transports.sio.handler import EngineHandler, make_handler
+from tornadochat.transports.sio.handler import EngineHandler, Refusal, make_handler
 from tornadochat.transports.sio.server import SocketIOServer
 from tornadochat.transports.sio.socket import EngineSocket
 
 DISCONNECT: Final = "41"
+RESTARTING: Final = Refusal(503, 3, "Restarting")
 USERS_MOST: Final = 4 * 1024 * 1024
 """What a connection may have waiting beside its outbox: a snapshot, and the replies of one turn."""
 
@@ -204,9 +205,8 @@ def chat_handler(server: ChatServer) -> type[EngineHandler]:
 
     class Handler(make_handler(server, server.doorway.origins)):  # type: ignore[misc]
         def prepare(self) -> None:
+            super().prepare()
             if server.doorway.draining:
-                self.send_error(503)
-            else:
-                super().prepare()
+                self._refusal = RESTARTING
 
     return Handler
