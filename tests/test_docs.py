@@ -237,7 +237,8 @@ def test_frames_written_out_are_frames_of_the_protocol(path: Path) -> None:
 
 
 def test_the_readmes_python_compiles() -> None:
-    programs = [program for language, program in FENCED.findall(text(ROOT / "README.md")) if language == "python"]
+    blocks = FENCED.findall(text(ROOT / "README.md"))
+    programs = [program for language, program in blocks if language == "python"]
     assert programs
     for program in programs:
         compile(program, "README.md", "exec")
@@ -306,14 +307,26 @@ def test_the_changelog_is_of_this_version() -> None:
 # Names
 
 
-def defined() -> set[str]:
-    """The name of every class and function of the package."""
-    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    trees = [ast.parse(text(path)) for path in PACKAGE.rglob("*.py")]
-    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, kinds)}
+def defined() -> Iterator[str]:
+    """The name of every class and function of the package; of members also with that of their class."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(text(path))):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node.name
+            if isinstance(node, ast.ClassDef):
+                yield from (f"{node.name}.{member}" for member in members(node))
 
 
-DEFINED = defined()
+def members(class_: ast.ClassDef) -> Iterator[str]:
+    for node in class_.body:
+        match node:
+            case ast.FunctionDef(name=member) | ast.AsyncFunctionDef(name=member):
+                yield member
+            case ast.AnnAssign(target=ast.Name(id=member)):
+                yield member
+
+
+DEFINED = frozenset(defined())
 
 
 def known_file(token: str) -> bool:
@@ -322,7 +335,9 @@ def known_file(token: str) -> bool:
 
 def known_name(dotted: str) -> bool:
     """Whether a dotted name is a setting, or leads to something in this package or in another."""
-    return dotted in rules() or any(leads(f"{prefix}{dotted}") for prefix in ("tornadochat.", ""))
+    if dotted in rules() or dotted in DEFINED:
+        return True
+    return any(leads(f"{prefix}{dotted}") for prefix in ("tornadochat.", ""))
 
 
 def leads(dotted: str) -> bool:
