@@ -71,6 +71,8 @@ async def test_sigterm_under_traffic_tells_clients_to_come_back_and_loses_nothin
     assert await bob.closed() == 1012
     talking.cancel()
     await asyncio.gather(talking, return_exceptions=True)
+    await alice.close()
+    await bob.close()
     await server.start()
     back = RawClient(server.url)
     await back.connect(sessionID=bob.session["sessionID"], since=bob.cursor)

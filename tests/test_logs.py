@@ -92,7 +92,7 @@ def test_an_exception_is_folded_into_its_json_line(setup: Setup) -> None:
     logging.getLogger("tornadochat").info("where", stack_info=True)
     failed, stack = (json.loads(line) for line in written())
     assert failed["message"] == "that went wrong"
-    assert 'in failing\n    raise error\n' in failed["exception"]
+    assert "in failing\n    raise error\n" in failed["exception"]
     assert failed["exception"].endswith("\nValueError")
     assert stack["exception"].startswith("Stack (most recent call last):")
 

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler
@@ -24,11 +25,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _UNITS: Final = (("d", DAY), ("h", HOUR), ("m", 60), ("s", 1))
 _DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?(ms|[smhd]?)", re.ASCII)
 _SIZE: Final = re.compile(r"(\d{1,15}) ?(KiB|MiB|GiB)?", re.ASCII)
-_FACTORS: Final = {None: 1, "KiB": KIB, "MiB": MIB, "GiB": 1024 * MIB}
+_FACTORS: Final = MappingProxyType({None: 1, "KiB": KIB, "MiB": MIB, "GiB": 1024 * MIB})
 _ORIGIN: Final = re.compile(
     r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE
 )
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_.:%-]+")
 _STORE_URL: Final = re.compile(r"sqlite:///(/?[^?\0]*[^/?\0])")
 

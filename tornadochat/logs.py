@@ -10,10 +10,13 @@ import re
 import sys
 import traceback
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, Literal
 
 _QUERY: Final = re.compile(r"\?[^ \n]*")  # a request line has no other space; a URL may hold any quote
-_UNPRINTABLE: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_UNPRINTABLE: Final = MappingProxyType(
+    {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+)
 # python-socketio and python-engineio give these a handler of their own unless they have a level.
 _PACKET_LOGGERS: Final = ("engineio.server", "engineio.client", "socketio.server", "socketio.client")
 

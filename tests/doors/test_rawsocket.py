@@ -5,11 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from tornado.websocket import websocket_connect
+from tornado.httpclient import AsyncHTTPClient
 
 from tests.doors.conftest import Build
-from tests.support.clients import PATIENCE, RawClient
+from tests.support.clients import PATIENCE, RawClient, upgrade_status
 from tests.support.house import House
 
 
@@ -47,12 +46,20 @@ async def test_since_in_the_url_resumes(house: House) -> None:
     assert (await again.events.take("private message"))["content"] == "hi"
 
 
+@pytest.mark.gen_test
+async def test_since_in_the_url_goes_with_a_first_frame_too(house: House) -> None:
+    alice, bob = await house.enter("alice"), await house.enter("bob")
+    await alice.command("private message", {"to": bob.session["userID"], "content": "hi"})
+    again = house.raw()
+    await again.open(f"?since={bob.cursor}")
+    await again.write({"event": "connect", "data": {"sessionID": bob.session["sessionID"]}})
+    assert (await again.events.take("private message"))["content"] == "hi"
+
+
 @pytest.mark.parametrize("name", ["sessionID", "sessionid", "SESSIONID"])
 @pytest.mark.gen_test
 async def test_a_session_id_in_the_url_is_refused_before_the_upgrade(house: House, name: str) -> None:
-    with pytest.raises(HTTPClientError) as refusal:
-        await websocket_connect(f"{house.url.replace('http', 'ws')}/ws?{name}=secret")
-    assert refusal.value.code == 400
+    assert await upgrade_status(f"{house.url}/ws?{name}=secret") == 400
 
 
 @pytest.mark.gen_test
@@ -63,9 +70,7 @@ async def test_a_plain_get_is_told_to_upgrade(house: House) -> None:
 
 @pytest.mark.gen_test
 async def test_a_page_of_another_origin_is_refused(house: House) -> None:
-    with pytest.raises(HTTPClientError) as refusal:
-        await house.raw().open("?username=eve", headers={"Origin": "https://evil.example"})
-    assert refusal.value.code == 403
+    assert await upgrade_status(f"{house.url}/ws", {"Origin": "https://evil.example"}) == 403
 
 
 @pytest.mark.gen_test

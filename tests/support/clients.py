@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 import socketio
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 Data = Any
@@ -105,6 +105,18 @@ class Arrived:
         self.session = await self.events.take("session")
         self.users = await self.events.take("users")
         self.cursor = (await self.events.take("ready"))["cursor"]
+
+
+async def upgrade_status(url: str, headers: dict[str, str] | None = None) -> int:
+    """What an upgrade that is refused is answered; asked over plain HTTP, which leaves nothing open."""
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    response = await AsyncHTTPClient().fetch(url, headers=upgrade | (headers or {}), raise_error=False)
+    return response.code
 
 
 class RawClient(Arrived):

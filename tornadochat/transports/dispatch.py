@@ -98,6 +98,8 @@ class Dispatch:
         try:
             while jobs:
                 await inbox.room()
+                if inbox.closed:
+                    return
                 await self._do(inbox, jobs[0])
                 jobs.popleft()
         finally:

@@ -68,7 +68,7 @@ class Inbox:
         self._readable: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._awaiting_room: asyncio.Task[None] | None = None
-        self._closed = False
+        self.closed = False
 
     def open(self, connection: Connection) -> None:
         """The connection has been told its `session`: from now on commands are carried out."""
@@ -77,20 +77,20 @@ class Inbox:
 
     def close(self) -> None:
         """The link is gone: what waits is dropped, who waits is released."""
-        self._closed = True
+        self.closed = True
         self._backlog.clear()
         self._resume()
 
     def take(self, call: Call) -> None:
         """Carries the command out, now or when its turn comes."""
-        if self._closed:
+        if self.closed:
             return
         self._backlog.append(call)
         self._drain()
 
     def readable(self) -> asyncio.Future[None] | None:
         """None, or what to await before reading on."""
-        if self._closed or not self._full(self._limit):
+        if self.closed or not self._full(self._limit):
             return None
         if self._readable is None:
             loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ class Inbox:
             await self._outlet.drained()
 
     def _crowded(self) -> bool:
-        return not self._closed and self._outlet.buffered > self._outbox_bytes
+        return not self.closed and self._outlet.buffered > self._outbox_bytes
 
     def _full(self, limit: int) -> bool:
         return bool(self._backlog) or self._unanswered >= limit or self._crowded()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from msgspec.structs import replace
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
@@ -71,7 +72,7 @@ class RawTransport:
 
     def close(self, reason: Close) -> None:
         """Ends the link; the close code says whether to come back."""
-        self._socket.end(reason.value, reason.name.replace("_", " "))
+        self._socket.leave(reason)
 
 
 class RawSocket(FramedWebSocketHandler):
@@ -85,6 +86,7 @@ class RawSocket(FramedWebSocketHandler):
         """Tornado's injection point."""
         self._doorway = doorway
         self._credentials: ConnectData | None = None
+        self._since: str | None = None
         self._signing_in: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
         self._identify: asyncio.TimerHandle | None = None
@@ -158,6 +160,11 @@ class RawSocket(FramedWebSocketHandler):
         """The link lives."""
         self._heartbeat.pong()
 
+    def leave(self, reason: Close) -> None:
+        """Says goodbye; what was sent and not yet carried out will not be."""
+        self._inbox.close()
+        self.end(reason.value, reason.name.replace("_", " "))
+
     def on_close(self) -> None:
         """The link is gone: in this very turn the hub forgets it."""
         self._closed = True
@@ -175,13 +182,13 @@ class RawSocket(FramedWebSocketHandler):
 
     def _carried(self) -> ConnectData | None:
         """What the request signs in with. An Authorization header beats `?username=`."""
+        self._since = self.get_query_argument("since", None, strip=False)
         username = self.get_query_argument("username", None, strip=False)
         scheme, _, secret = self.request.headers.get("Authorization", "").partition(" ")
         session = secret.strip() if scheme.lower() == "bearer" else None
         if username is None and session is None:
             return None
-        since = self.get_query_argument("since", None, strip=False)
-        return ConnectData(username=username, sessionID=session, since=since)
+        return ConnectData(username=username, sessionID=session, since=self._since)
 
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":
@@ -193,7 +200,8 @@ class RawSocket(FramedWebSocketHandler):
         except ChatError as refusal:
             self._refuse(refusal)
         else:
-            self._sign_in(data)
+            # `?since=` may come with any way to sign in; what the frame says itself goes first.
+            self._sign_in(data if data.since is not None else replace(data, since=self._since))
 
     def _command(self, frame: RawFrame) -> None:
         def reply(result: Any) -> None:

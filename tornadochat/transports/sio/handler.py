@@ -1,5 +1,6 @@
 """The Tornado handler of an Engine.IO server: refusals before anything else, then one call to the server."""
 
+import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -63,6 +64,10 @@ class EngineHandler(FramedWebSocketHandler):
     def prepare(self) -> None:
         """Refuse what is not valid, before a body is read or a WebSocket accepted."""
         self._body = bytearray()
+        # Bodies are streamed here, bounded below and refused with 413; the server's own bound would answer
+        # a bare 400 and close.
+        connection: Any = self.request.connection
+        connection.set_max_body_size(sys.maxsize)
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Origin")
         self._refusal = self._examine()

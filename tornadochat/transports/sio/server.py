@@ -14,7 +14,7 @@ from tornadochat.transports.sio.packet import StrictPacket, TextPacket, Violatio
 from tornadochat.transports.sio.socket import EngineSocket
 
 _log: Final = logging.getLogger(__name__)
-INVALID_NAMESPACE: Final = {"message": "Invalid namespace"}
+INVALID_NAMESPACE: Final = "Invalid namespace"
 
 
 class SocketIOServer(socketio.AsyncServer):
@@ -107,7 +107,9 @@ class SocketIOServer(socketio.AsyncServer):
             await super()._handle_connect(eio_sid, namespace, data)
             await self._settle(eio_sid, namespace)
         else:
-            refusal = self.packet_class(packet.CONNECT_ERROR, data=INVALID_NAMESPACE, namespace=namespace)
+            refusal = self.packet_class(
+                packet.CONNECT_ERROR, data={"message": INVALID_NAMESPACE}, namespace=namespace
+            )
             await self._send_packet(eio_sid, refusal)
         if self.connected(eio_sid):
             self._dismiss_deadline(eio_sid)
