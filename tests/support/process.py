@@ -46,6 +46,8 @@ class ServerProcess:
             )
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
+        if not line:
+            await self._process.wait()
         assert b"ready" in line, self.log()
 
     async def kill(self) -> None:
