@@ -141,9 +141,7 @@ async def test_a_sign_in_that_is_no_object_ends_the_link(house: House, auth: str
     await page.gone()
 
 
-@pytest.mark.parametrize(
-    "auth", ["", "{}", '{"username":7}', '{"username":"x","pin":1}', '{"sessionID":[]}']
-)
+@pytest.mark.parametrize("auth", ["", "{}", '{"username":7}', '{"username":"x","pin":1}', '{"sessionID":[]}'])
 @pytest.mark.gen_test
 async def test_a_bad_sign_in_is_refused_with_code_and_reason(house: House, auth: str) -> None:
     page = Packets()
