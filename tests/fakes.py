@@ -109,7 +109,7 @@ class FakeStore(Store):
         self.users: dict[str, User] = {}
         self.all_sessions: dict[str, tuple[str, Session]] = {}
         self.listener: Callable[[Batch], None] = lambda batch: None
-        self.touched: list[tuple[set[str], Millis]] = []
+        self.touched: list[dict[str, Millis]] = []
         self.swept: list[tuple[Millis, set[str]]] = []
         self._prompt = prompt
 
@@ -176,14 +176,13 @@ class FakeStore(Store):
 
         return await self._read("find_session", find)
 
-    async def touch_sessions(self, handles: Iterable[str], now: Millis) -> None:
-        wanted = set(handles)
-
+    async def touch_sessions(self, seen: Mapping[str, Millis]) -> None:
         def touch() -> None:
-            self.touched.append((wanted, now))
-            for handle in wanted & set(self.all_sessions):
+            self.touched.append(dict(seen))
+            for handle in set(seen) & set(self.all_sessions):
                 secret, session = self.all_sessions[handle]
-                self.all_sessions[handle] = (secret, msgspec.structs.replace(session, seen=now))
+                later = max(session.seen, seen[handle])
+                self.all_sessions[handle] = (secret, msgspec.structs.replace(session, seen=later))
 
         await self._read("touch_sessions", touch)
 
@@ -236,7 +235,14 @@ class FakeStore(Store):
         return await self._read("log_after", lambda: self._of(user_id, number)[:limit])
 
     async def snapshot(
-        self, user_id: str, *, everyone_up_to: int, partners: int, conversations: int, messages: int
+        self,
+        user_id: str,
+        *,
+        everyone_up_to: int,
+        partners: int,
+        conversations: int,
+        messages: int,
+        characters: int,
     ) -> Snapshot:
         def snapshot() -> Snapshot:
             said: dict[str, list[Message]] = {}

@@ -1,6 +1,7 @@
 """The process as a whole: ready, restarted, stopped."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -130,3 +131,40 @@ async def test_no_content_and_no_secret_is_in_the_log_at_any_level(tmp_path: Pat
     log = server.log()
     assert log, "the log is empty: this test would pass on silence"
     assert not [line for line in log.splitlines() if CANARY in line or any(s in line for s in secrets)]
+
+
+@pytest.mark.parametrize("door", ["raw", "websocket", "polling"])
+@pytest.mark.gen_test(timeout=30)
+async def test_stopping_answers_everything_that_it_has_stored(tmp_path: Path, door: str) -> None:
+    house = House(tmp_path)
+    await house.start()
+    client = await house.enter("alice", door)
+    data = {"to": client.session["userID"], "content": "x"}
+    sends = [asyncio.ensure_future(client.command("private message", data)) for _ in range(200)]
+    await asyncio.sleep(0.03)
+    await house.app.stop()
+    await asyncio.sleep(0.1)
+    answered = [send for send in sends if send.done() and not send.exception()]
+    for send in sends:
+        send.cancel()
+    await asyncio.gather(*sends, return_exceptions=True)
+    await house.start()
+    again = await house.again(client)
+    page = await again.command("history", {"with": client.session["userID"], "limit": 200})
+    assert len(page["data"]["messages"]) == len(answered)
+    assert answered
+    await house.close()
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_database_that_takes_no_writes_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path)
+    await server.start()
+    await server.terminate()
+    second = ServerProcess(tmp_path)
+    with sqlite3.connect(tmp_path / "chat.db") as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(AssertionError, match="database is locked"):
+            await second.start()
+    holder.close()
+    assert "Traceback" not in second.log()

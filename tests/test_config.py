@@ -146,7 +146,7 @@ log: loud
         "did you mean TORNADOCHAT_SERVER__PORT?",
         "--set: roster.limt: there is no such setting; did you mean roster.limit?",
         'config.yaml:3: server.port: expected an integer from 0 to 65535, found "abc"',
-        '--set: roster.limit: expected an integer from 0 to 1000, found "many"',
+        '--set: roster.limit: expected an integer from 0 to 500, found "many"',
         "config.yaml:8: limits.frame_bytes: expected at least 121024 "
         '(12 x limits.message_characters + 1024), found "2KiB"',
         "config.yaml:9: limits.identify: expected a duration such as 30d, 12h, 5s or 500ms, found true",

@@ -81,7 +81,7 @@ def test_every_mistake_is_told_and_the_status_is_2(run: Run, tmp_path: Path) -> 
 tornadochat: cannot use this configuration
 c.yaml:2: server.prot: there is no such setting; did you mean server.port?
 --set: nothing: expected KEY=VALUE
---set: roster.limit: expected an integer from 0 to 1000, found -1
+--set: roster.limit: expected an integer from 0 to 500, found -1
 TORNADOCHAT_LOG__LEVEL: log.level: expected one of debug, info, warning, error, found "loud"
 """
     for more in ((), ("--check",)):

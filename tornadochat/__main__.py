@@ -55,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
+    try:
+        return _run(config)
+    except KeyboardInterrupt:  # before the server has taken over the signal
+        return INTERRUPTED
+
+
+def _run(config: Config) -> int:
     # Here and not above: these bring in Tornado, Socket.IO and SQLAlchemy, which --check does without.
     from tornadochat import app
     from tornadochat.store import StoreError
@@ -64,8 +71,6 @@ def _serve(config: Config) -> int:
     except (StoreError, OSError) as error:
         log.debug("the server ended with an error", exc_info=True)
         return _fail(" ".join(str(error).split()), STARTED_NOT)
-    except KeyboardInterrupt:  # before the server has taken over the signal
-        return INTERRUPTED
     return 0
 
 

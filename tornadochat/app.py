@@ -20,7 +20,7 @@ from tornadochat.contract import contract
 from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
-from tornadochat.errors import Close
+from tornadochat.errors import ChatError, Close
 from tornadochat.http.handlers import Alive, Contract, Front, Missing, Readiness
 from tornadochat.http.server import Server
 from tornadochat.models import Batch, Millis
@@ -90,9 +90,11 @@ class App:
         self._server.stop()
         if self._keeping is not None:
             self._keeping.cancel()
-        await self.store.flushed()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settle(), max(0.0, self._config.limits.drain - 2 * FAREWELL_SECONDS))
         self.doorway.close_all(Close.restart)
         await self.doorway.closed(FAREWELL_SECONDS)
+        await self.socketio.gone(FAREWELL_SECONDS)
         self.presence.stop()
         await self.catch_up.stop()
         await self.dispatch.stop()
@@ -117,6 +119,11 @@ class App:
         host = {"0.0.0.0": "localhost", "::": "localhost", "": "localhost"}.get(address, address)
         place = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         return f"http://{place}/socket.io/", f"ws://{place}/ws"
+
+    async def _settle(self) -> None:
+        """Nothing is begun any more; what was begun is done, stored and answered."""
+        await self.dispatch.finish()
+        await self.store.flushed()
 
     def _publish(self, batch: Batch) -> None:
         # The store is opened before the services that stand on it; until then nobody can send.
@@ -187,7 +194,7 @@ class App:
         )
         routes: list[Any] = [
             (r"/socket\.io/", chat_handler(self.socketio)),
-            (r"/ws", RawSocket, {"doorway": self.doorway}),
+            (r"/ws/?", RawSocket, {"doorway": self.doorway}),
             (r"/healthz", Alive),
             (r"/readyz", Readiness, {"ready": self._ready}),
             (r"/protocol\.json", Contract, {"contract": published}),
@@ -210,12 +217,17 @@ class App:
                     swept = time.monotonic()
                 else:
                     await self.identity.touch()
+            except ChatError as failure:
+                _log.warning("housekeeping has to wait: %s", failure.code)
             except Exception:
                 _log.exception("housekeeping failed; it will be tried again")
             await asyncio.sleep(TOUCH_SECONDS)
 
 
 def _failed(connection: Connection, failure: Exception) -> None:
+    if isinstance(failure, ChatError):
+        _log.warning("connection %x could not be served from the log: %s", connection.id, failure.code)
+        return
     _log.error("connection %x could not be served from the log", connection.id, exc_info=failure)
 
 

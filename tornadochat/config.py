@@ -87,7 +87,7 @@ class Presence(Section):
 class Roster(Section):
     """How many people one is shown unasked."""
 
-    limit: Annotated[int, Integer(0, 1000)] = 200
+    limit: Annotated[int, Integer(0, 500)] = 200
 
 
 class Limits(Section):

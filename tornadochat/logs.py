@@ -14,6 +14,9 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 _QUERY: Final = re.compile(r"\?[^ \n]*")  # a request line has no other space; a URL may hold any quote
+# Tornado quotes the header that it could not read, which may be the one with the secret.
+_MALFORMED: Final = re.compile(r"(Malformed HTTP message[^:]*(?: from [^ ]+)?):.*", re.DOTALL)
+_DETAILS: Final = re.compile(r"[(<\n]")
 _UNPRINTABLE: Final = MappingProxyType(
     {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 )
@@ -74,7 +77,12 @@ def _time(record: logging.LogRecord) -> str:
 
 def _message(record: logging.LogRecord) -> str:
     message = record.getMessage()
-    return _QUERY.sub("", message) if _of(record, "tornado") else message
+    if _of(record, "asyncio"):
+        # What follows are the arguments and results of what failed.
+        return _DETAILS.split(message, maxsplit=1)[0].rstrip()
+    if _of(record, "tornado"):
+        return _QUERY.sub("", _MALFORMED.sub(r"\1", message))
+    return message
 
 
 def _trace(record: logging.LogRecord) -> str:

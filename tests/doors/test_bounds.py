@@ -44,9 +44,23 @@ async def test_the_oldest_conversations_lose_their_messages_when_the_roster_is_t
         await asyncio.gather(*(alice.command("private message", data) for _ in range(8)))
     again = await house.again(alice)
     assert len(json.dumps(again.users)) <= USERS_BYTES_MAX
-    with_messages = [user["username"] for user in again.users if user["messages"]]
-    assert with_messages == ["friend 5", "friend 4", "friend 3"]
+    shown = {user["username"]: [m["seq"] for m in user["messages"]] for user in again.users}
+    for full in ("friend 5", "friend 4", "friend 3"):
+        assert shown[full] == list(range(1, 9))
+    assert shown["friend 2"] == [7, 8]
+    assert shown["friend 1"] == shown["friend 0"] == []
     assert all(user["seq"] == 8 for user in again.users if user["username"] != "alice")
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_of_one_conversation_that_is_too_large_the_newest_messages_are_shown(house: House) -> None:
+    alice, bob = await house.enter("alice"), await house.enter("bob")
+    for _ in range(20):
+        await bob.command("private message", {"to": alice.session["userID"], "content": "\x01" * 9_900})
+    again = await house.again(alice)
+    assert len(json.dumps(again.users)) <= USERS_BYTES_MAX
+    (talk,) = [user["messages"] for user in again.users if user["username"] == "bob"]
+    assert [message["seq"] for message in talk] == [17, 18, 19, 20]
 
 
 class Deaf:

@@ -240,3 +240,52 @@ async def test_no_reply_is_sent_where_none_was_asked_for(house: House) -> None:
     assert [name for name, _ in alice.events.all if name not in {"session", "users", "ready"}] == [
         "user connected"
     ]
+
+
+@pytest.mark.gen_test
+async def test_no_refusal_overtakes_the_session(house: House) -> None:
+    client = house.raw()
+    await client.open()
+    await client.write({"event": "connect", "data": {"username": "hasty"}})
+    await client.write("garbage")
+    await client.write({"event": "connect"})
+    await client.events.take("error")
+    await client.events.take("error")
+    assert client.events.all[0][0] == "session"
+
+
+@pytest.mark.gen_test
+async def test_half_a_character_is_answered_under_its_id(house: House) -> None:
+    alice = await house.enter("alice")
+    assert isinstance(alice, RawClient)
+    frame = '{"event": "private message", "id": 7, "data": {"to": "x", "content": "cut \\ud83d"}}'
+    assert (await alice.answer(frame, 7))["error"]["code"] == "bad_frame"
+
+
+@pytest.mark.gen_test
+async def test_one_who_breaks_the_framing_and_leaves_at_once_makes_no_noise(house: House) -> None:
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.app.port)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x81\x81\0\0\0\0\xff")
+        writer.close()
+        await writer.wait_closed()
+    await asyncio.sleep(0.1)
+    assert (await house.enter("bystander")).session
+
+
+@pytest.mark.gen_test
+async def test_one_who_is_logged_out_is_gone_for_others_before_answering_the_close(build: Build) -> None:
+    house = await build(grace=0.01)
+    watcher, leaving = await house.enter("watcher"), house.raw()
+    await leaving.open("?username=leaving")
+    me = (await leaving.events.take("session"))["userID"]
+    await leaving.events.take("ready")
+    leaving.stop_reading()
+    await leaving.write({"event": "logout"})
+    assert await watcher.events.take("user disconnected", patience=1.0) == me
+    leaving.resume_reading()

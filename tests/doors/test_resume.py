@@ -1,6 +1,7 @@
 """Coming back: where a cursor leads, and what happens to one that leads nowhere."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.doors.conftest import Build
 from tests.support.clients import DOORS
 from tests.support.house import House
 from tornadochat.delivery.connection import Connection
+from tornadochat.events import LogEvent
 
 every_door = pytest.mark.parametrize("door", DOORS)
 
@@ -163,3 +165,23 @@ async def test_a_reader_that_makes_no_progress_is_closed_to_come_back(build: Bui
         await asyncio.sleep(0.02)
     assert await alice.events.take("user disconnected") == bob_id
     bob.resume_reading()
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_readers_that_stop_while_they_catch_up_hold_little_memory(build: Build) -> None:
+    house = await build(limits={"outbox_bytes": 65536})
+    alice = await house.enter("alice")
+    me = alice.session["userID"]
+    for _ in range(40):
+        await alice.command("private message", {"to": me, "content": "\U0001f600" * 9_900})
+    epoch = alice.cursor.partition(".")[0]
+    reader = house.raw()
+    headers = {"Authorization": f"Bearer {alice.session['sessionID']}"}
+    await reader.open(f"?since={epoch}.0", headers=headers)
+    reader.stop_reading()
+    await asyncio.sleep(0.5)
+    held = [event for event in gc.get_objects() if isinstance(event, LogEvent)]
+    assert len(held) < 20
+    reader.resume_reading()
+    for seq in range(1, 41):
+        assert (await reader.events.take("private message"))["seq"] == seq

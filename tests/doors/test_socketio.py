@@ -212,3 +212,57 @@ async def test_a_post_over_the_bound_is_told_so(house: House) -> None:
     response = await client.fetch(f"{url}&sid={opening['sid']}", method="POST", body=body, raise_error=False)
     assert response.code == 413
     assert msgspec.json.decode(response.body)["message"] == "Payload too large"
+
+
+@pytest.mark.parametrize("query", ["&sid=nobody", "&sid=SID"])
+@pytest.mark.gen_test
+async def test_a_post_that_is_cut_short_leaves_nothing_behind(house: House, query: str) -> None:
+    url = f"{house.url}/socket.io/?EIO=4&transport=polling"
+
+    async def cut_short() -> None:
+        opening = msgspec.json.decode((await AsyncHTTPClient().fetch(url)).body[1:])
+        path = "/socket.io/?EIO=4&transport=polling" + query.replace("SID", opening["sid"])
+        _, writer = await asyncio.open_connection("127.0.0.1", house.app.port)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nhalf".encode())
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.close()
+        await writer.wait_closed()
+
+    await cut_short()
+    await asyncio.sleep(0.1)
+    before = len(asyncio.all_tasks())
+    for _ in range(10):
+        await cut_short()
+    await asyncio.sleep(0.1)
+    assert len(asyncio.all_tasks()) <= before
+
+
+@pytest.mark.gen_test
+async def test_a_secret_in_the_url_is_refused(house: House) -> None:
+    url = f"{house.url}/socket.io/?EIO=4&transport=polling&sessionID=secret"
+    assert (await AsyncHTTPClient().fetch(url, raise_error=False)).code == 400
+
+
+@pytest.mark.gen_test
+async def test_one_post_of_many_packets_lets_others_have_their_turn(house: House) -> None:
+    url = f"{house.url}/socket.io/?EIO=4&transport=polling"
+    client = AsyncHTTPClient()
+    opening = msgspec.json.decode((await client.fetch(url)).body[1:])
+    session = f"{url}&sid={opening['sid']}"
+    await client.fetch(session, method="POST", body='40{"username":"ann"}')
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(others())
+    body = "\x1e".join('42["x"]' for _ in range(5_000))
+    posting = asyncio.ensure_future(client.fetch(session, method="POST", body=body))
+    await asyncio.sleep(0.3)
+    counting.cancel()
+    posting.cancel()
+    assert turns > 50

@@ -82,7 +82,7 @@ async def test_a_path_means_itself(tmp_path: Path) -> None:
     house = await House.open(tmp_path / "a b#c%41;d.db")
     assert await house.people("ann")
     await house.store.close()
-    assert [file.name for file in files(tmp_path)] == ["a b#c%41;d.db"]
+    assert [file.name for file in files(tmp_path)] == ["a b#c%41;d.db", "a b#c%41;d.db-lock"]
 
 
 @pytest.mark.gen_test

@@ -44,7 +44,7 @@ async def test_a_session_in_use_slides_forward(open_house: Open) -> None:
     await house.people("ann", "bob")
     ann = await house.store.find_session("ann")
     assert ann is not None
-    await house.store.touch_sessions([ann.handle, NOBODY, "no handle"], 9_000)
+    await house.store.touch_sessions({ann.handle: 9_000, NOBODY: 9_000, "no handle": 9_000})
     touched, other = await house.store.find_session("ann"), await house.store.find_session("bob")
     assert touched is not None
     assert other is not None
@@ -95,7 +95,7 @@ async def test_the_sweep_ends_expired_sessions_but_those_in_use(open_house: Open
     kept, fresh = await house.store.find_session("kept"), await house.store.find_session("fresh")
     assert kept is not None
     assert fresh is not None
-    await house.store.touch_sessions([fresh.handle], 2_000)
+    await house.store.touch_sessions({fresh.handle: 2_000})
     gone = await house.store.sweep(expired_before=2_000, keep={kept.handle})
     assert len(gone) == 1
     assert await house.store.find_session("expired") is None
@@ -124,3 +124,12 @@ async def test_users_are_counted_across_restarts(open_house: Open) -> None:
     assert house.store.user_count == 2
     await house.store.close()
     assert (await open_house()).store.user_count == 2
+
+
+@pytest.mark.gen_test
+async def test_a_clock_that_goes_back_makes_no_session_older(open_house: Open) -> None:
+    house = await open_house()
+    session = await house.store.create_user("ann", secret="ann", door="raw", now=5_000)
+    await house.store.touch_sessions({session.handle: 1_000})
+    (stored,) = await house.store.list_sessions(session.user.id)
+    assert stored.seen == 5_000

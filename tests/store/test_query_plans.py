@@ -78,7 +78,13 @@ def steps(engine: sa.Engine, query: Callable[[sa.Connection], object]) -> int:
 
 def look(connection: sa.Connection, user_id: str) -> Snapshot:
     return roster.snapshot(
-        connection, user_id, everyone_up_to=200, partners=200, conversations=50, messages=20
+        connection,
+        user_id,
+        everyone_up_to=200,
+        partners=200,
+        conversations=50,
+        messages=20,
+        characters=10_000,
     )
 
 
@@ -127,9 +133,10 @@ def test_a_page_of_history_reads_only_what_it_returns(engine: sa.Engine, query: 
 
 def test_a_snapshot_reads_only_the_users_own_rooms_and_their_last_messages(engine: sa.Engine) -> None:
     assert scans(plan(engine, roster.ROOMS, me=1, limit=200)) == []
-    lines = plan(engine, roster.LATEST, keys="[1,2]", messages=20)
+    lines = plan(engine, roster.SIZES, keys="[1,2]", messages=20)
     assert scans(lines) == []
     assert any("(room=? AND seq>?)" in line for line in lines)
+    assert scans(plan(engine, roster.LATEST, keys="[1,2]")) == []
 
 
 @pytest.mark.parametrize("statement", [log.EARLIER, log.ROOMS])

@@ -73,7 +73,14 @@ async def test_a_page_cannot_start_before_its_prefix(open_house: Open) -> None:
 
 
 async def look(house: House, user: User, **bounds: int) -> Snapshot:
-    limits = {"everyone_up_to": 200, "partners": 200, "conversations": 50, "messages": 20, **bounds}
+    limits = {
+        "everyone_up_to": 200,
+        "partners": 200,
+        "conversations": 50,
+        "messages": 20,
+        "characters": 10_000,
+    }
+    limits |= bounds
     return await house.store.snapshot(user.id, **limits)
 
 
@@ -127,3 +134,15 @@ async def test_a_snapshot_of_an_empty_log_is_at_the_start(open_house: Open) -> N
     house = await open_house()
     (ann,) = await house.people("ann")
     assert await look(house, ann) == Snapshot(0, [], [])
+
+
+@pytest.mark.gen_test
+async def test_only_the_newest_messages_within_the_characters_are_read(open_house: Open) -> None:
+    house = await open_house()
+    ann, bob, eve = await house.people("ann", "bob", "eve")
+    for other in (bob, eve):
+        for number in range(4):
+            await house.said(other, ann, str(number) * 10)
+    view = await look(house, ann, characters=60)
+    shown = [(c.other.username, [m.content[0] for m in c.messages]) for c in view.conversations]
+    assert shown == [("eve", ["0", "1", "2", "3"]), ("bob", ["2", "3"])]

@@ -59,19 +59,25 @@ class CatchUp:
 
     async def _run(self, connection: Connection, then: Callable[[Connection], None] | None) -> None:
         while await self._drained(connection):
-            page = await self._read(connection.user.id, connection.position, PAGE)
-            if not connection.open:
-                return
-            for event in page:
-                if connection.crowded and not await self._drained(connection):
-                    return
-                connection.serve(event, online=self._online)
-            if len(page) < PAGE and connection.noted <= connection.position:
+            if await self._serve(connection) and connection.noted <= connection.position:
                 connection.live = True
                 if then is not None:
                     then(connection)
                 self._release(connection)
                 return
+
+    async def _serve(self, connection: Connection) -> bool:
+        """Sends what the reader has room for of the next page; true if that was all there is.
+
+        The rest of the page is dropped here and read again later: held while the reader drains, it
+        would cost many times what the outbox may hold.
+        """
+        page = await self._read(connection.user.id, connection.position, PAGE)
+        for event in page:
+            if connection.crowded or not connection.open:
+                return False
+            connection.serve(event, online=self._online)
+        return len(page) < PAGE and connection.open
 
     def _release(self, connection: Connection) -> None:
         held, connection.held = connection.held, {}

@@ -4,10 +4,16 @@ Recipients are always named: an event goes to the connections of the users it co
 empty set of them means nobody.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from tornadochat.delivery.connection import Connection
+from tornadochat.errors import Close
 from tornadochat.events import LogEvent
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Hub:
@@ -67,7 +73,17 @@ class Hub:
         for user_id in {event.sender.id, event.recipient.id}:
             for connection in self.of(user_id):
                 self.watch(connection, (event.other(user_id).id,))
-                connection.deliver(event, online=online)
+                with self.guarding(connection):
+                    connection.deliver(event, online=online)
+
+    @contextmanager
+    def guarding(self, connection: Connection) -> Iterator[None]:
+        """One link that fails is closed, to come back and read the log; nobody else is the worse for it."""
+        try:
+            yield
+        except Exception:
+            _log.exception("connection %x failed and is closed", connection.id)
+            connection.transport.close(Close.try_later)
 
     def reread(self, user_id: str, number: int) -> None:
         """Sends the user's connections back to the log, which holds events of theirs up to `number`."""

@@ -32,6 +32,8 @@ class Alive(PlainHandler):
         """200 as long as the event loop turns."""
         self.finish("alive\n")
 
+    head = get
+
 
 class Readiness(PlainHandler):
     """`/readyz`: this process takes connections and messages."""
@@ -46,6 +48,8 @@ class Readiness(PlainHandler):
         if reason is not None:
             self.set_status(503)
         self.finish(f"{reason or 'ready'}\n")
+
+    head = get
 
 
 class Contract(PlainHandler):

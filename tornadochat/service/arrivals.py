@@ -85,6 +85,8 @@ class Arrivals:
 
     def leave(self, connection: Connection) -> None:
         """The link has closed. Idempotent."""
+        if connection.open:
+            self._identity.left(connection.session.handle)
         self._presence.leave(connection)
 
     def _ready(self, connection: Connection) -> None:

@@ -49,7 +49,7 @@ class Identity:
         self._clock = clock
         self._lifetime = round(lifetime * 1000)
         self._username_characters = username_characters
-        self._seen: set[str] = set()
+        self._seen: dict[str, Millis] = {}
         self._under_way = 0
         self._ended: set[str] = set()
 
@@ -78,7 +78,7 @@ class Identity:
         """Answers with the user's sessions, oldest first."""
         live = await self._store.list_sessions(connection.user.id)
         now = self._clock()
-        connected = self._connected()
+        connected = self._connected_of(connection.user.id)
         reply(
             [
                 SessionInfo(
@@ -117,12 +117,19 @@ class Identity:
         reply(Empty())
         self._close(connection.user.id, ended)
 
+    def left(self, handle: str) -> None:
+        """A connection of the session has gone: it was in use until now."""
+        self._seen[handle] = self._clock()
+
     async def touch(self) -> None:
         """Writes down which sessions were in use since the last time."""
-        seen = self._seen | self._connected()
+        left, now = dict(self._seen), self._clock()
+        seen = left | dict.fromkeys(self._connected(), now)
         if seen:
-            await self._store.touch_sessions(seen, self._clock())
-            self._seen -= seen
+            await self._store.touch_sessions(seen)
+            for handle, at in left.items():
+                if self._seen.get(handle) == at:
+                    del self._seen[handle]
 
     async def sweep(self) -> None:
         """Deletes expired sessions, and users with neither a session nor a message."""
@@ -149,7 +156,7 @@ class Identity:
                 self._ended.clear()
         self._directory.remember(session.user)
         if self._clock() - session.seen > SEEN_EVERY:
-            self._seen.add(session.handle)
+            self._seen[session.handle] = self._clock()
         return SignIn(session, secret)
 
     async def _end(self, user_id: str, handles: list[str] | None) -> list[str]:
@@ -164,7 +171,8 @@ class Identity:
                 connection.transport.close(Close.revoked)
 
     def _expired(self, session: Session) -> bool:
-        if session.seen + self._lifetime > self._clock():
+        seen = max(session.seen, self._seen.get(session.handle, 0))
+        if seen + self._lifetime > self._clock():
             return False
         return session.handle not in self._connected_of(session.user.id)
 

@@ -1,5 +1,6 @@
 """Private messages: into the log, then out to the two people they concern. Nobody else."""
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from tornadochat.service.presence import Presence
 from tornadochat.service.replies import Reply
 from tornadochat.store import Store
 
+_log: Final = logging.getLogger(__name__)
 _EXISTING: Final = "the userID of an existing user"
 _REFUSED: Final[Mapping[str, tuple[str | None, str | None]]] = MappingProxyType(
     {
@@ -103,7 +105,10 @@ class Messages:
                 event = self.event(outcome.message, draft.sender, draft.recipient)
                 self._hub.publish(event, online=self._presence.online)
         for draft, outcome in batch.settled:
-            draft.settle(outcome)
+            try:
+                draft.settle(outcome)
+            except Exception:
+                _log.exception("a reply failed")
 
     async def log(self, user_id: str, number: int, limit: int) -> list[LogEvent]:
         """The user's next events of the log, for catching up."""

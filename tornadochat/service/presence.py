@@ -59,4 +59,5 @@ class Presence:
         for connection in self._audience.of(user.id):
             # Whoever hears of an arrival must hear of the departure, even if by then the house has grown.
             self._hub.watch(connection, (user.id,))
-            connection.notice(user, connected, change)
+            with self._hub.guarding(connection):
+                connection.notice(user, connected, change)

@@ -43,6 +43,8 @@ class Roster:
             partners=self._limit,
             conversations=RECENT_CONVERSATIONS if messages else 0,
             messages=RECENT_MESSAGES,
+            # A character is at least a byte: more than this could not be shown.
+            characters=USERS_EVENT_BYTES_MAX,
         )
 
     def event(self, connection: Connection, snapshot: Snapshot) -> Event:
@@ -88,7 +90,10 @@ class Roster:
 
 
 def _fitting(entries: list[Entry]) -> list[Entry]:
-    """Takes messages away, oldest conversation first, until one frame can carry the list."""
+    """Takes messages away, oldest conversation first, until one frame can carry the list.
+
+    Of the latest conversation the newest messages stay, as many as there is room for.
+    """
     sizes = [len(encode(entry)) + 1 for entry in entries]
     excess = sum(sizes) + 64 - USERS_EVENT_BYTES_MAX
     if excess <= 0:
@@ -96,12 +101,23 @@ def _fitting(entries: list[Entry]) -> list[Entry]:
     fitting = list(entries)
     talked = [index for index, entry in enumerate(entries) if entry.messages]
     # Of the same millisecond the later entry is the older conversation.
-    for index in sorted(talked, key=lambda index: (entries[index].messages[-1].at, -index)):
-        fitting[index] = msgspec.structs.replace(entries[index], messages=[])
+    talked.sort(key=lambda index: (entries[index].messages[-1].at, -index))
+    for index in talked:
+        kept = [] if index != talked[-1] else _newest(entries[index].messages, excess)
+        fitting[index] = msgspec.structs.replace(entries[index], messages=kept)
         excess -= sizes[index] - len(encode(fitting[index])) - 1
         if excess <= 0:
             break
     return fitting
+
+
+def _newest(messages: list[MessageData], excess: int) -> list[MessageData]:
+    """The messages without the oldest ones, which make up for the excess of bytes."""
+    for count, message in enumerate(messages, 1):
+        excess -= len(encode(message)) + 1
+        if excess <= 0:
+            return messages[count:]
+    return []
 
 
 def _place(user: User) -> str:

@@ -12,6 +12,25 @@ Connect = Callable[[Path], sqlite3.Connection]
 """Opens the database that exists at an absolute path, with transactions left to the caller."""
 
 
+class File:
+    """Which file a path named when this was made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._was = self._now()
+
+    def in_place(self) -> bool:
+        """Whether the path still names it; a file that was deleted can be written to, but for nobody."""
+        return self._now() == self._was
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open the database at `path`.
 

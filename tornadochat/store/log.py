@@ -11,6 +11,7 @@ import msgspec
 from tornadochat.models import Draft, Message, Millis, Outcome, Refused, Stored
 from tornadochat.store.connection import Connect, Durability, prepare_writing
 from tornadochat.store.keys import key_of
+from tornadochat.store.people import probe
 from tornadochat.store.rows import MESSAGE_FIELDS, message_of
 
 _logger = logging.getLogger("tornadochat.store")
@@ -118,30 +119,39 @@ class Log:
         self._load_rooms(pairs)
         now = self._clock()
         outcomes: list[Outcome] = []
+        rests_on: list[int] = []  # the message that each outcome is about, or in conflict with
         rows: list[_Row] = []
         for draft, sender, pair in zip(drafts, senders, pairs, strict=True):
             client_id = draft.client_id
-            first = known.get((sender, client_id)) if client_id is not None else None
-            if first is not None:
-                outcomes.append(_again(draft, first))
-                continue
-            message, row = self._number(draft, sender, pair, now, self.last + len(rows) + 1)
-            rows.append(row)
-            outcomes.append(Stored(message, duplicate=False))
-            if client_id is not None:
-                known[sender, client_id] = message
-        return self._insert(rows, outcomes) if rows else outcomes
+            message = known.get((sender, client_id)) if client_id is not None else None
+            if message is not None:
+                outcomes.append(_again(draft, message))
+            else:
+                message, row = self._number(draft, sender, pair, now, self.last + len(rows) + 1)
+                rows.append(row)
+                outcomes.append(Stored(message, duplicate=False))
+                if client_id is not None:
+                    known[sender, client_id] = message
+            rests_on.append(message.number)
+        if self._insert(rows):
+            return outcomes
+        return [
+            outcome if number <= self.last else UNAVAILABLE
+            for outcome, number in zip(outcomes, rests_on, strict=True)
+        ]
 
-    def _insert(self, rows: list[_Row], outcomes: list[Outcome]) -> list[Outcome]:
+    def _insert(self, rows: list[_Row]) -> bool:
+        """Whether the rows are durable; if not, nobody can tell."""
         try:
-            self.connection.execute(_INSERT, (_json(rows),))
+            if rows:
+                self.connection.execute(_INSERT, (_json(rows),))
         except sqlite3.IntegrityError:
             raise
         except Exception as error:
             self._broke(error)
-            return [UNAVAILABLE if _above(outcome, self.last) else outcome for outcome in outcomes]
+            return False
         self.last += len(rows)
-        return outcomes
+        return True
 
     def _number(
         self, draft: Draft, sender: int, pair: _Pair, now: Millis, number: int
@@ -209,6 +219,8 @@ def open_log(path: Path, connect: Connect, durability: Durability, clock: Callab
     connection = connect(path)
     try:
         prepare_writing(connection, durability)
+        # What cannot be written to is found out now, not by the first who sends.
+        probe(connection)
         return Log(connection, clock)
     except BaseException:
         connection.close()
@@ -227,10 +239,6 @@ def _pair(one: int, other: int) -> _Pair:
 def _again(draft: Draft, first: Message) -> Outcome:
     same = first.recipient == draft.recipient.id and first.content == draft.content
     return Stored(first, duplicate=True) if same else _CONFLICT
-
-
-def _above(outcome: Outcome, number: int) -> bool:
-    return isinstance(outcome, Stored) and outcome.message.number > number
 
 
 def _json(rows: Iterable[tuple[object, ...]]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -33,10 +33,15 @@ def create_user(
     return Session(public_id(session), User(public_id(user), username), door, now, now)
 
 
-def touch_sessions(connection: sqlite3.Connection, handles: Iterable[str], now: Millis) -> None:
-    """Note that these sessions are in use."""
+def touch_sessions(connection: sqlite3.Connection, seen: Mapping[str, Millis]) -> None:
+    """Note until when these sessions were in use."""
+    known = [(key, at) for handle, at in seen.items() if (key := key_of(handle)) is not None]
     connection.execute(
-        "UPDATE session SET seen = ? WHERE id IN (SELECT value FROM json_each(?))", (now, _json(handles))
+        """
+        UPDATE session SET seen = max(seen, asked.value ->> 1)
+        FROM json_each(?) AS asked WHERE session.id = asked.value ->> 0
+        """,
+        (msgspec.json.encode(known).decode(),),
     )
 
 

@@ -43,10 +43,15 @@ ROOMS: Final = (
     .order_by(_FIRST.c.number.desc())
 )
 # The seqs of a room have no gaps, so its last messages are known by their numbers.
-LATEST: Final = (
-    sa.select(message.c.room, *(message.c[field] for field in MESSAGE_FIELDS))
+SIZES: Final = (
+    sa.select(message.c.number, sa.func.length(message.c.content))
     .select_from(room.join(message, message.c.room == room.c.id))
     .where(room.c.id.in_(sa.select(_ASKED.c.value)), message.c.seq > room.c.seq - sa.bindparam("messages"))
+    .order_by(room.c.number.desc(), message.c.seq.desc())
+)
+LATEST: Final = (
+    sa.select(message.c.room, *(message.c[field] for field in MESSAGE_FIELDS))
+    .where(message.c.number.in_(sa.select(_ASKED.c.value)))
     .order_by(message.c.room, message.c.seq)
 )
 
@@ -94,24 +99,40 @@ def snapshot(
     partners: int,
     conversations: int,
     messages: int,
+    characters: int,
 ) -> Snapshot:
     """The user's roster, see `Store.snapshot`; all of it as of one position."""
     me = key_of(user_id)
     position = connection.scalars(_POSITION).one()
     everyone = connection.scalars(_COUNTED_UP_TO, {"limit": everyone_up_to + 1}).one() <= everyone_up_to
     rooms = connection.execute(ROOMS, {"me": me, "limit": -1 if everyone else partners}).all()
-    latest = _latest(connection, [row[0] for row in rooms[:conversations]], messages)
+    latest = _latest(connection, [row[0] for row in rooms[:conversations]], messages, characters)
     found = [Conversation(user_of(row[2:]), seq=row[1], messages=latest.get(row[0], [])) for row in rooms]
     shown = {user_id, *(conversation.other.id for conversation in found)}
     others = map(user_of, connection.execute(_USERS_BY_NAME)) if everyone else ()
     return Snapshot(position, found, [other for other in others if other.id not in shown])
 
 
-def _latest(connection: sa.Connection, rooms: list[int], messages: int) -> dict[int, list[Message]]:
+def _latest(
+    connection: sa.Connection, rooms: list[int], messages: int, characters: int
+) -> dict[int, list[Message]]:
     latest: dict[int, list[Message]] = {key: [] for key in rooms}
-    for row in connection.execute(LATEST, {"keys": _json(rooms), "messages": messages}):
+    sizes = connection.execute(SIZES, {"keys": _json(rooms), "messages": messages}).all()
+    numbers = _within(characters, [(row[0], row[1]) for row in sizes])
+    for row in connection.execute(LATEST, {"keys": _json(numbers)}):
         latest[row[0]].append(message_of(row[1:]))
     return latest
+
+
+def _within(characters: int, sizes: Iterable[tuple[int, int]]) -> list[int]:
+    """The newest messages of the latest conversations, as far as the characters go."""
+    numbers: list[int] = []
+    for number, length in sizes:
+        characters -= length
+        if characters < 0:
+            break
+        numbers.append(number)
+    return numbers
 
 
 def _json(keys: list[int]) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from tornadochat.errors import ChatError
 from tornadochat.models import Batch, Door, Draft, Message, Millis, Session, Snapshot, User
 from tornadochat.store import history, people, roster
-from tornadochat.store.connection import Connect, Durability, connect
+from tornadochat.store.claim import Claim
+from tornadochat.store.connection import Connect, Durability, File, connect
 from tornadochat.store.ledger import Ledger
 from tornadochat.store.log import Log, open_log
 from tornadochat.store.migrate import StoreError, migrate, path_of
@@ -33,11 +34,13 @@ class Store:
     listener has been told of. Where the database fails, methods raise ChatError `unavailable`.
     """
 
-    def __init__(self, log: Log, writer: Writer, reader: Reader) -> None:
+    def __init__(self, log: Log, writer: Writer, reader: Reader, file: File, claim: Claim) -> None:
         self.epoch = log.epoch
         self.log_start = log.log_start
         self._writer = writer
         self._reader = reader
+        self._file = file
+        self._claim = claim
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -56,13 +59,18 @@ class Store:
         Raises StoreError.
         """
         path = path_of(url)
-        await asyncio.to_thread(migrate, path)
+        claim = await asyncio.to_thread(Claim, path)
         opened = partial(open_log, path, connect, durability, clock)
         try:
+            await asyncio.to_thread(migrate, path)
             log = await asyncio.to_thread(opened)
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from None
-        return cls(log, Writer(Ledger(log, opened), log.last, log.users, listener), Reader(path, connect))
+        except BaseException as error:
+            claim.release()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{path}: {error}") from None
+            raise
+        writer = Writer(Ledger(log, opened), log.last, log.users, listener)
+        return cls(log, writer, Reader(path, connect), File(path), claim)
 
     @property
     def last_number(self) -> int:
@@ -93,9 +101,9 @@ class Store:
         """The session that `secret` authenticates, expired or not."""
         return await self._reader.run(roster.find_session, people.hashed(secret))
 
-    async def touch_sessions(self, handles: Iterable[str], now: Millis) -> None:
-        """Note that these sessions are in use; unknown handles are passed over."""
-        await self._writer.run(partial(people.touch_sessions, handles=list(handles), now=now))
+    async def touch_sessions(self, seen: Mapping[str, Millis]) -> None:
+        """Note until when these sessions were in use; unknown handles are passed over."""
+        await self._writer.run(partial(people.touch_sessions, seen=dict(seen)))
 
     async def list_sessions(self, user_id: str) -> list[Session]:
         """The user's sessions, oldest first."""
@@ -134,13 +142,21 @@ class Store:
         return await self._reader.run(history.log_after, user_id, number, limit)
 
     async def snapshot(
-        self, user_id: str, *, everyone_up_to: int, partners: int, conversations: int, messages: int
+        self,
+        user_id: str,
+        *,
+        everyone_up_to: int,
+        partners: int,
+        conversations: int,
+        messages: int,
+        characters: int,
     ) -> Snapshot:
         """The user's roster at one position of the log.
 
         With at most `everyone_up_to` stored users it has all conversations and everyone else; with
         more the latest `partners` conversations alone. The first `conversations` of them carry their
-        last `messages` messages.
+        last `messages` messages, of the latest first, as long as they are within so many `characters`
+        in all.
         """
         return await self._reader.run(
             roster.snapshot,
@@ -149,6 +165,7 @@ class Store:
             partners=partners,
             conversations=conversations,
             messages=messages,
+            characters=characters,
         )
 
     async def sweep(self, *, expired_before: Millis, keep: Collection[str]) -> list[str]:
@@ -160,7 +177,9 @@ class Store:
         return await self._writer.run(work, committed=lambda gone: self._count(-len(gone)))
 
     async def writable(self) -> bool:
-        """Whether a write goes through right now."""
+        """Whether a write goes through right now, to the file that is in its place."""
+        if not self._file.in_place():
+            return False
         try:
             await asyncio.wait_for(self._writer.run(people.probe), _PROBE_SECONDS)
         except (ChatError, TimeoutError):
@@ -176,6 +195,7 @@ class Store:
     async def _close(self) -> None:
         await self._writer.close()
         await asyncio.to_thread(self._reader.close)
+        self._claim.release()
 
     def _count(self, change: int) -> None:
         self._writer.users += change

@@ -42,6 +42,7 @@ class Writer:
         self._settled = 0
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._hopping = False
+        self._after_drafts = False
         self._closed = False
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         # A daemon, so that a program which forgot to close can still end: SQLite needs no farewell.
@@ -92,10 +93,16 @@ class Writer:
             self._drafts = []
             self._land(Landing([Batch(list(refused), [])], [], self.last))
             return
-        count = _batch_length(self._drafts)
-        drafts, self._drafts = self._drafts[:count], self._drafts[count:]
-        jobs, self._jobs = self._jobs, []
-        self._queue.put((drafts, jobs))
+        # By turns, where both wait: nobody's acknowledgement waits for a job that came after it.
+        for_jobs = bool(self._jobs) and (not self._drafts or self._after_drafts)
+        self._after_drafts = not for_jobs
+        if for_jobs:
+            jobs, self._jobs = self._jobs, []
+            self._queue.put(([], jobs))
+        else:
+            count = _batch_length(self._drafts)
+            drafts, self._drafts = self._drafts[:count], self._drafts[count:]
+            self._queue.put((drafts, []))
 
     def _land(self, landing: Landing) -> None:
         self.last = landing.last
@@ -113,7 +120,7 @@ class Writer:
         if self._drafts or self._jobs:
             self._hop()
         else:
-            self._hopping = False
+            self._hopping = self._after_drafts = False
 
     def _end_flushes(self) -> None:
         while self._flushes and self._flushes[0][0] <= self._settled:

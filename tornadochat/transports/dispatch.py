@@ -37,7 +37,7 @@ class Route(NamedTuple):
     now: DoNow | None
 
 
-class Job(NamedTuple):
+class Pending(NamedTuple):
     """A command that waits for the worker."""
 
     route: Route
@@ -51,18 +51,23 @@ class Dispatch:
     def __init__(self, messages: Messages, roster: Roster, identity: Identity) -> None:
         self._messages = messages
         self._routes = _routes(messages, roster, identity)
-        self._jobs: dict[Inbox, deque[Job]] = {}
+        self._pending: dict[Inbox, deque[Pending]] = {}
         self._workers: set[asyncio.Task[None]] = set()
 
     def __call__(self, inbox: Inbox, call: Call, reply: Reply) -> None:
         """Carries a command out and answers it exactly once; never raises."""
         try:
             route, data = self._read(call)
-            self._route(inbox, Job(route, data, reply))
+            self._route(inbox, Pending(route, data, reply))
         except ChatError as refusal:
             reply(refusal)
         except Exception as failure:
             reply(incident(failure, call.name if call.name in self._routes else "an unknown command"))
+
+    async def finish(self) -> None:
+        """Returns when the workers have done what they had begun."""
+        while self._workers:
+            await asyncio.wait(self._workers)
 
     async def stop(self) -> None:
         """Ends the workers."""
@@ -71,6 +76,8 @@ class Dispatch:
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     def _read(self, call: Call) -> tuple[Route, Payload]:
+        if isinstance(call.data, ChatError):
+            raise call.data
         route = self._routes.get(call.name)
         if route is None:
             raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
@@ -78,44 +85,44 @@ class Dispatch:
             raise ChatError(Code.id_required)
         return route, parse(route.command.data, call.data)
 
-    def _route(self, inbox: Inbox, job: Job) -> None:
-        waiting = self._jobs.get(inbox)
+    def _route(self, inbox: Inbox, pending: Pending) -> None:
+        waiting = self._pending.get(inbox)
         if waiting is not None:
-            waiting.append(job)
-        elif not self._do_now(inbox, job):
-            self._jobs[inbox] = deque((job,))
+            waiting.append(pending)
+        elif not self._do_now(inbox, pending):
+            self._pending[inbox] = deque((pending,))
             worker = asyncio.ensure_future(self._work(inbox))
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
-    def _do_now(self, inbox: Inbox, job: Job) -> bool:
-        if job.route.now is None:
+    def _do_now(self, inbox: Inbox, pending: Pending) -> bool:
+        if pending.route.now is None:
             return False
-        return job.route.now(_connection(inbox), job.data, job.reply)
+        return pending.route.now(_connection(inbox), pending.data, pending.reply)
 
     async def _work(self, inbox: Inbox) -> None:
-        jobs = self._jobs[inbox]
+        waiting = self._pending[inbox]
         try:
-            while jobs:
-                await inbox.room()
+            while waiting:
+                await inbox.space()
                 if inbox.closed:
                     return
-                await self._do(inbox, jobs[0])
-                jobs.popleft()
+                await self._do(inbox, waiting[0])
+                waiting.popleft()
         finally:
-            del self._jobs[inbox]
+            del self._pending[inbox]
 
-    async def _do(self, inbox: Inbox, job: Job) -> None:
+    async def _do(self, inbox: Inbox, pending: Pending) -> None:
         try:
-            if self._do_now(inbox, job):
+            if self._do_now(inbox, pending):
                 return
             # Reads see the connection's own earlier writes, some of which may not be committed yet.
             await self._messages.settled()
-            await job.route.do(_connection(inbox), job.data, job.reply)
+            await pending.route.do(_connection(inbox), pending.data, pending.reply)
         except ChatError as refusal:
-            job.reply(refusal)
+            pending.reply(refusal)
         except Exception as failure:
-            job.reply(incident(failure, job.route.command.name))
+            pending.reply(incident(failure, pending.route.command.name))
 
 
 def incident(failure: Exception, command: str) -> ChatError:

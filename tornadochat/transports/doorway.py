@@ -16,7 +16,7 @@ from tornadochat.transports.origins import Origins
 _log: Final = logging.getLogger(__name__)
 
 
-class Link(Protocol):
+class Closable(Protocol):
     """Something that can be ended: a connection, or what may yet become one."""
 
     def close(self, reason: Close) -> None:
@@ -49,7 +49,7 @@ class Doorway:
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.draining = False
-        self._links: set[Link] = set()
+        self._links: set[Closable] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._dispatch = dispatch
@@ -65,11 +65,14 @@ class Doorway:
             outbox_bytes=self.outbox_bytes,
             stalled=self._stalled,
             on_stalled=partial(transport.close, Close.slow),
+            begins=lambda: not self.draining,
         )
 
     async def welcome(self, arrival: Arrival, inbox: Inbox) -> None:
         """Greets, opens the inbox, leads in. What goes wrong closes the link: come back."""
         connection = arrival.connection
+        if not connection.open:
+            return
         try:
             self.arrivals.greet(arrival)
             inbox.open(connection)
@@ -81,12 +84,12 @@ class Doorway:
             _log.exception("a connection could not be welcomed")
             connection.transport.close(Close.try_later)
 
-    def enter(self, link: Link) -> None:
+    def enter(self, link: Closable) -> None:
         """A link is open, signed in or not."""
         self._links.add(link)
         self._empty.clear()
 
-    def leave(self, link: Link) -> None:
+    def leave(self, link: Closable) -> None:
         """A link has closed. Idempotent."""
         self._links.discard(link)
         if not self._links:

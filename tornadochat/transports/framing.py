@@ -1,15 +1,14 @@
 """RFC 6455 framing: the one seam under every WebSocket handler.
 
 Handlers derive from `FramedWebSocketHandler` and talk to whatever protocol object its
-`get_websocket_protocol()` built; another framing engine below needs only the methods of `StrictProtocol`
-that the handler forwards to.
+`get_websocket_protocol()` built; another framing engine below needs only what `Framing` says.
 """
 
 import asyncio
+import socket
 from contextlib import suppress
-from socket import SHUT_WR
 from ssl import SSLSocket
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
@@ -31,6 +30,11 @@ CLOSE_WAIT: Final = 2.0  # seconds that a peer gets to take part in the closing 
 _DISCARD_CHUNK: Final = 65536
 
 
+FRAMES_PER_TURN: Final = 16  # of one peer, before others have their turn
+UNSENT_BYTES: Final = 128 * 1024  # what the kernel may hold unsent for one peer
+UNSENT_OPTION: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on every system
+
+
 class Stream(Protocol):
     """The part of Tornado's `IOStream` used here; the two counters are its only semi-private names."""
 
@@ -42,6 +46,30 @@ class Stream(Protocol):
         ...
 
 
+class Framing(Protocol):
+    """What a handler asks of the framing engine below it; another one needs only this."""
+
+    def send(self, opcode: int, *payloads: bytes) -> None:
+        """Frames in one write; nothing after a close frame, nothing to a closed stream."""
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begin or complete the closing handshake."""
+
+    def cut(self) -> None:
+        """End the TCP stream at once."""
+
+    async def drained(self) -> None:
+        """Return when what has been accepted up to now has left, or the stream is closed."""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes not yet given to the kernel."""
+
+    @property
+    def sent(self) -> int:
+        """Bytes given to the kernel so far; only its growth means something."""
+
+
 class StrictProtocol(WebSocketProtocol13):
     """Tornado's RFC 6455 engine with every violation answered by a close frame with the right code.
 
@@ -50,12 +78,16 @@ class StrictProtocol(WebSocketProtocol13):
 
     def __init__(self, plain: WebSocketProtocol13) -> None:
         super().__init__(plain.handler, False, plain.params)
+        self._frames = 0
         self._assembler = Assembler(plain.params.max_message_size)
 
     def start_pinging(self) -> None:
         """Tornado's call on acceptance."""
         # The first moment at which the accepted stream is ours and nothing has been written to it.
         self.set_nodelay(True)
+        if UNSENT_OPTION is not None:
+            # Else the kernel takes megabytes, and whether the peer reads shows in steps as large.
+            self.stream.socket.setsockopt(socket.IPPROTO_TCP, UNSENT_OPTION, UNSENT_BYTES)
         # Notices a peer that leaves while the handler holds reading back.
         self.stream.set_close_callback(self._told_closed)
         super().start_pinging()
@@ -111,6 +143,10 @@ class StrictProtocol(WebSocketProtocol13):
     # Inbound
 
     async def _receive_frame(self) -> None:
+        self._frames += 1
+        if self._frames % FRAMES_PER_TURN == 0:
+            # Thousands of small frames may lie in what has been read already.
+            await asyncio.sleep(0)
         try:
             await self._read_frame()
         except FrameViolation as violation:
@@ -176,8 +212,8 @@ class StrictProtocol(WebSocketProtocol13):
         # and the close frame would be lost with it.
         with suppress(StreamClosedError, OSError):
             await self.drained()
-            if not isinstance(self.stream.socket, SSLSocket):
-                self.stream.socket.shutdown(SHUT_WR)
+            if not self.stream.closed() and not isinstance(self.stream.socket, SSLSocket):
+                self.stream.socket.shutdown(socket.SHUT_WR)
             while True:
                 await self.stream.read_bytes(_DISCARD_CHUNK, partial=True)
         self._abort()
@@ -209,10 +245,9 @@ class FramedWebSocketHandler(WebSocketHandler):
         return self.max_frame
 
     @property
-    def _framing(self) -> StrictProtocol | None:
-        framing = self.ws_connection
-        # None before the handshake and after the end.
-        return framing if isinstance(framing, StrictProtocol) else None
+    def _framing(self) -> Framing | None:
+        # None before the handshake and after the end; else what get_websocket_protocol() has built.
+        return cast("Framing | None", self.ws_connection)
 
     def send_text(self, *frames: str | bytes) -> None:
         """Send text frames (`bytes` are already UTF-8) in one write; silent once the connection is over."""

@@ -9,16 +9,18 @@ Before the connection has been welcomed everything waits.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tornadochat.delivery.connection import Connection
+from tornadochat.delivery.transport import Transport
 from tornadochat.service.replies import Reply
 
 
 class Call(NamedTuple):
     """A command as it came: its name, its data not yet looked at, and where its answer goes.
 
-    `data` is an empty object where the client sent none. `asked`: the client awaits a reply; if not, the
+    `data` is an empty object where the client sent none, and a ChatError where what it sent was
+    refused already: that answer, too, waits for its turn. `asked`: the client awaits a reply; if not, the
     answer is told only when it is an error.
     """
 
@@ -28,46 +30,38 @@ class Call(NamedTuple):
     reply: Reply
 
 
-class Outlet(Protocol):
-    """Where answers go; see `delivery.transport.Transport`."""
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that have not left yet."""
-        ...
-
-    async def drained(self) -> None:
-        """Returns when nothing is buffered, or the link is gone."""
-        ...
-
-
 class Inbox:
     """The commands of one connection between its transport and dispatch."""
 
     def __init__(
         self,
         dispatch: Callable[["Inbox", Call, Reply], None],
-        outlet: Outlet,
+        transport: Transport,
         *,
         limit: int,
         outbox_bytes: int,
         stalled: float,
         on_stalled: Callable[[], None],
+        begins: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`on_stalled` is called when reading has been paused for `stalled` seconds."""
+        """`on_stalled` is called when reading has been paused for `stalled` seconds without progress.
+
+        `begins`: whether commands are begun at all; what waits otherwise is dropped by `close`.
+        """
         self.connection: Connection | None = None
         self._dispatch = dispatch
-        self._outlet = outlet
+        self._transport = transport
         self._limit = limit
         self._outbox_bytes = outbox_bytes
         self._stalled = stalled
         self._on_stalled = on_stalled
+        self._begins = begins
         self._backlog: deque[Call] = deque()
         self._unanswered = 0
         self._draining = False
         self._readable: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._awaiting_room: asyncio.Task[None] | None = None
+        self._awaiting_space: asyncio.Task[None] | None = None
         self.closed = False
 
     def open(self, connection: Connection) -> None:
@@ -93,20 +87,32 @@ class Inbox:
         if self.closed or not self._full(self._limit):
             return None
         if self._readable is None:
-            loop = asyncio.get_running_loop()
-            self._readable = loop.create_future()
-            self._timer = loop.call_later(self._stalled, self._on_stalled)
+            self._readable = asyncio.get_running_loop().create_future()
+            self._watch_progress()
         if self._crowded():
-            self._await_room()
+            self._await_space()
         return self._readable
 
-    async def room(self) -> None:
+    def _watch_progress(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._stalled, self._look, self._transport.sent)
+
+    def _look(self, sent: int) -> None:
+        if self._transport.sent == sent:
+            self._on_stalled()
+        else:
+            self._watch_progress()
+
+    async def space(self) -> None:
         """Returns when the client has read enough of what it was sent to be sent more."""
         while self._crowded():
-            await self._outlet.drained()
+            await self._transport.drained()
 
     def _crowded(self) -> bool:
-        return not self.closed and self._outlet.buffered > self._outbox_bytes
+        return not self.closed and self._transport.buffered > self._outbox_bytes
+
+    def _may_begin(self) -> bool:
+        return self._unanswered < self._limit and not self._crowded() and self._begins()
 
     def _full(self, limit: int) -> bool:
         return bool(self._backlog) or self._unanswered >= limit or self._crowded()
@@ -117,14 +123,14 @@ class Inbox:
             return
         self._draining = True
         try:
-            while self._backlog and self._unanswered < self._limit and not self._crowded():
+            while self._backlog and self._may_begin():
                 call = self._backlog.popleft()
                 self._unanswered += 1
                 self._dispatch(self, call, self._answering(call.reply))
         finally:
             self._draining = False
         if self._crowded():
-            self._await_room()
+            self._await_space()
         elif self._readable is not None and not self._full(self._limit // 2 + 1):
             self._resume()
 
@@ -136,13 +142,13 @@ class Inbox:
 
         return answer
 
-    def _await_room(self) -> None:
-        if self._awaiting_room is None:
-            self._awaiting_room = asyncio.ensure_future(self._resume_with_room())
+    def _await_space(self) -> None:
+        if self._awaiting_space is None:
+            self._awaiting_space = asyncio.ensure_future(self._resume_with_space())
 
-    async def _resume_with_room(self) -> None:
-        await self.room()
-        self._awaiting_room = None
+    async def _resume_with_space(self) -> None:
+        await self.space()
+        self._awaiting_space = None
         self._drain()
         if self.connection is None and self._readable is not None and not self._full(self._limit):
             self._resume()

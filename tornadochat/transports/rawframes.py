@@ -1,5 +1,6 @@
 """The frames of the raw door: what text becomes a command, and what text answers it."""
 
+import json
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ from tornadochat.transports.payloads import explain
 
 FrameID = str | int | float
 ID_LONGEST: Final = 64
+OBJECT: Final = 'a JSON object such as {"event": "…"}'
+STRICT: Final = "JSON, without NaN, Infinity, unpaired surrogates and deep nesting"
 
 
 class RawFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,16 +63,28 @@ def reply_frame(frame_id: FrameID, result: Any) -> Frame:
 
 
 def _bad(text: str, refusal: Exception) -> BadFrame:
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        value = None
+    value = _lax(text)
     if not isinstance(value, dict):
-        return BadFrame(_expecting(None, 'a JSON object such as {"event": "…"}'), frame_id=None, foreign=True)
-    frame_id = value.get("id")
-    usable = isinstance(frame_id, str | int | float) and not isinstance(frame_id, bool)
-    known = usable and not (isinstance(frame_id, str) and len(frame_id) > ID_LONGEST)
-    return BadFrame(explain(str(refusal)), frame_id=frame_id if known else None, foreign=False)
+        return BadFrame(_expecting(None, OBJECT), frame_id=None, foreign=True)
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return BadFrame(_expecting(None, STRICT), frame_id=_usable(value.get("id")), foreign=True)
+    return BadFrame(explain(str(refusal)), frame_id=_usable(value.get("id")), foreign=False)
+
+
+def _lax(text: str) -> Any:
+    """What the text means to a decoder that forgives: enough to find out whom to answer."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _usable(frame_id: Any) -> FrameID | None:
+    if isinstance(frame_id, str):
+        return frame_id if frame_id.isascii() and len(frame_id) <= ID_LONGEST else None
+    return frame_id if isinstance(frame_id, int | float) and not isinstance(frame_id, bool) else None
 
 
 def _expecting(field: str | None, expected: str) -> ChatError:

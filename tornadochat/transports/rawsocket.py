@@ -113,6 +113,11 @@ class RawSocket(FramedWebSocketHandler):
         else:
             self._credentials = self._carried()
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """The status and its reason, for people who look at what came back."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{status_code} {self._reason}\n")
+
     def check_origin(self, origin: str) -> bool:
         """Pages of foreign origins are refused with 403."""
         return self._doorway.origins.allows(self.request)
@@ -145,9 +150,7 @@ class RawSocket(FramedWebSocketHandler):
         try:
             frame = read(message)
         except BadFrame as refusal:
-            self._transport.reply(None, refusal.id, refusal)
-            if refusal.foreign and self._signing_in is None:
-                self._transport.close(Close.violation)
+            self._bad(refusal)
         else:
             if self._signing_in is None:
                 self._first(frame)
@@ -163,6 +166,9 @@ class RawSocket(FramedWebSocketHandler):
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
         self._inbox.close()
+        if self._arrival is not None:
+            # Not when the peer has answered the close: for everyone else this connection is over now.
+            self._doorway.arrivals.leave(self._arrival.connection)
         self.end(reason.value, reason.name.replace("_", " "))
 
     def on_close(self) -> None:
@@ -190,6 +196,14 @@ class RawSocket(FramedWebSocketHandler):
             return None
         return ConnectData(username=username, sessionID=session, since=self._since)
 
+    def _bad(self, refusal: BadFrame) -> None:
+        if self._signing_in is not None:
+            self._take(None, refusal.id, refusal)
+            return
+        self._transport.reply(None, refusal.id, refusal)
+        if refusal.foreign:
+            self._transport.close(Close.violation)
+
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":
             refusal = ChatError(Code.not_connected, field="event", expected="connect")
@@ -204,13 +218,15 @@ class RawSocket(FramedWebSocketHandler):
             self._sign_in(data if data.since is not None else replace(data, since=self._since))
 
     def _command(self, frame: RawFrame) -> None:
-        def reply(result: Any) -> None:
-            self._transport.reply(frame.event, frame.id, result)
-
         if frame.event == "connect":
-            reply(ChatError(Code.already_connected))
+            self._take(frame.event, frame.id, ChatError(Code.already_connected))
         else:
-            self._inbox.take(Call(frame.event, frame.data or {}, frame.id is not None, reply))
+            self._take(frame.event, frame.id, frame.data or {})
+
+    def _take(self, command: str | None, frame_id: FrameID | None, data: Any) -> None:
+        """Into the inbox, refusals too: nothing is answered before the connection has its `session`."""
+        reply = partial(self._transport.reply, command, frame_id)
+        self._inbox.take(Call(command or "", data, frame_id is not None, reply))
 
     def _sign_in(self, data: ConnectData) -> None:
         if self._identify is not None:

@@ -25,7 +25,9 @@ from tornadochat.transports.sio.server import SocketIOServer
 from tornadochat.transports.sio.socket import EngineSocket
 
 DISCONNECT: Final = "41"
+SECRET_IN_URL: Final = Refusal(400, 3, "A sessionID must not be in a URL")
 RESTARTING: Final = Refusal(503, 3, "Restarting")
+LOOK_SECONDS: Final = 0.02
 USERS_MOST: Final = 4 * 1024 * 1024
 """What a connection may have waiting beside its outbox: a snapshot, and the replies of one turn."""
 
@@ -86,7 +88,7 @@ class SocketIOTransport:
             self._socket.push(DISCONNECT)
             self._socket.finish()
         else:
-            self._socket.abort(reason.value)
+            self._socket.abort(reason.value, flush=True)
 
 
 class Link:
@@ -127,10 +129,10 @@ class Link:
         def reply(result: Any) -> None:
             self.transport.reply(name, ack, result)
 
+        data = arguments[0] if arguments else {}
         if len(arguments) > 1:
-            reply(ChatError(Code.invalid, expected="one object"))
-        else:
-            self._inbox.take(Call(name, arguments[0] if arguments else {}, ack is not None, reply))
+            data = ChatError(Code.invalid, expected="one object")
+        self._inbox.take(Call(name, data, ack is not None, reply))
 
     def leave(self, reason: str = "") -> None:
         """The connection is over, in the turn in which its link closed. Idempotent."""
@@ -195,6 +197,13 @@ class ChatServer(SocketIOServer):
             await link.admit(auth)
         return None
 
+    async def gone(self, seconds: float) -> None:
+        """Returns when no Engine.IO connection is left, or after so many seconds."""
+        for _ in range(round(seconds / LOOK_SECONDS)):
+            if not self.eio.sockets:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
     def _link(self, eio_sid: str) -> None:
         if (socket := self.connection(eio_sid)) is not None and not socket.closing:
             self._links[eio_sid] = Link(self.doorway, socket)
@@ -206,7 +215,9 @@ def chat_handler(server: ChatServer) -> type[EngineHandler]:
     class Handler(make_handler(server, server.doorway.origins)):  # type: ignore[misc]
         def prepare(self) -> None:
             super().prepare()
-            if server.doorway.draining:
+            if server.doorway.draining and self.socket is None:
                 self._refusal = RESTARTING
+            elif any(name.lower() == "sessionid" for name in self.request.query_arguments):
+                self._refusal = SECRET_IN_URL
 
     return Handler

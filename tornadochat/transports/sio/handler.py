@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from engineio import get_tornado_handler
 from tornado.httputil import HTTPServerRequest
-from tornado.web import stream_request_body
+from tornado.web import RequestHandler, stream_request_body
 
 from tornadochat.transports.framing import FramedWebSocketHandler
 from tornadochat.transports.sio.engine import EngineServer
@@ -260,6 +260,12 @@ class EngineHandler(FramedWebSocketHandler):
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """A frame, given to its session in the same turn."""
         return self.socket.feed(message) if self.socket is not None else None
+
+    def on_connection_close(self) -> None:
+        """The TCP connection of a request has gone."""
+        # Tornado's WebSocketHandler leaves this out, and a body cut short would be awaited for ever.
+        RequestHandler.on_connection_close(self)
+        super().on_connection_close()
 
     def on_close(self) -> None:
         """A WebSocket, or a request not yet answered, has gone."""

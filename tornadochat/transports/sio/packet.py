@@ -65,7 +65,7 @@ class StrictJSON:
     def loads(text: str) -> Any:
         """Decode, or raise `Violation`."""
         try:
-            value = stdlib_json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+            value = _DECODER.decode(text)
         except (ValueError, RecursionError):
             raise Violation("a payload that is not JSON") from None
         # As long as there are fewer brackets than levels allowed nothing needs to be walked.
@@ -88,6 +88,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError
     return value
+
+
+_DECODER: Final = stdlib_json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _too_deep(value: Any) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger(__name__)
 CLOSE, PING, NOOP = "1", "2", "6"
+PACKETS_PER_TURN: Final = 32  # of one POST, before others have their turn
 GRACE: Final = 1.5  # seconds that the last packets wait for a poll to take them
 POLL_DELAY: Final = 0.25  # seconds that a poll may be behind the POST that ended its session
 NORMAL, PROTOCOL_ERROR, POLICY_VIOLATION = 1000, 1002, 1008  # RFC 6455 section 7.4.1
@@ -123,9 +124,11 @@ class EngineSocket(AsyncSocket):
             for packet in packets:
                 # A payload is taken as a whole or not at all.
                 check_packet(packet, self.server.binary)
-            for packet in packets:
+            for count, packet in enumerate(packets, 1):
                 if (rest := self._take_packet(packet)) is not None:
                     await rest
+                if count % PACKETS_PER_TURN == 0:
+                    await asyncio.sleep(0)
         except Violation as violation:
             self._violate(violation)
         finally:
@@ -233,11 +236,15 @@ class EngineSocket(AsyncSocket):
         elif link is self._wire.ws or link is self._waiter:
             self._end(self.server.reason.TRANSPORT_CLOSE)
 
-    def abort(self, code: int | None = None) -> None:
+    def abort(self, code: int | None = None, *, flush: bool = False) -> None:
         """End the transport without a farewell packet, so that clients come back by themselves.
 
-        A WebSocket closes with `code`, or is cut where it is None; a pending poll is refused.
+        A WebSocket closes with `code`, or is cut where it is None; a pending poll is refused. With `flush`
+        what waits for a poll is not dropped at once: the next one may take it, for `GRACE` seconds.
         """
+        if flush and self._wire.outbox and not self.closing:
+            self._linger(self.server.reason.SERVER_DISCONNECT, "", GRACE)
+            return
         self._end(self.server.reason.SERVER_DISCONNECT, code=code or NORMAL, cut=code is None)
 
     def finish(self) -> None:
