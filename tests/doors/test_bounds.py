@@ -101,19 +101,19 @@ async def test_one_who_asks_without_reading_is_read_no_further(build: Build) -> 
         await asyncio.sleep(0.001)
     deaf.wire.link.transport.pause_reading()
     worst = 0
-    for number in range(120):
+    for number in range(60):
         deaf.wire.command(number, "history", {"with": deaf.user_id, "limit": 200})
         await asyncio.sleep(0.001)
         worst = max(worst, connection.transport.buffered)
     assert 65536 < worst < 65536 + 2 * EVENT_BYTES_MAX
     assert "data" in await bystander.command("users")
     deaf.wire.link.transport.resume_reading()
-    while deaf.replies < 180:
+    while deaf.replies < 120:
         await asyncio.sleep(0.001)
     deaf.wire.cut()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test(timeout=60)
 async def test_a_flood_of_bad_frames_without_reading_is_read_no_further(build: Build) -> None:
     house = await build(limits={"outbox_bytes": 65536}, interval=20, timeout=20)
     deaf = Deaf()
@@ -121,13 +121,13 @@ async def test_a_flood_of_bad_frames_without_reading_is_read_no_further(build: B
     deaf.wire.link.transport.pause_reading()
     worst = 0
     for _ in range(200):
-        for _ in range(500):
+        for _ in range(200):
             deaf.wire.link.send(b"x")
         await asyncio.sleep(0.001)
         worst = max(worst, connection.transport.buffered)
     assert 65536 < worst < 2 * 65536
     deaf.wire.link.transport.resume_reading()
-    while deaf.events.count("error") < 100_000:
+    while deaf.events.count("error") < 40_000:
         await asyncio.sleep(0.001)
     deaf.wire.cut()
 
