@@ -21,7 +21,8 @@ from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
 from tornadochat.errors import Close
-from tornadochat.http.handlers import Alive, Contract, Front, Missing, Readiness
+from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
+from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Server
 from tornadochat.models import Batch, Millis
 from tornadochat.service.arrivals import Arrivals
@@ -185,13 +186,15 @@ class App:
                 "in_flight": limits.in_flight,
             }
         )
+        files = load_pages()
         routes: list[Any] = [
             (r"/socket\.io/", chat_handler(self.socketio)),
             (r"/ws", RawSocket, {"doorway": self.doorway}),
             (r"/healthz", Alive),
             (r"/readyz", Readiness, {"ready": self._ready}),
             (r"/protocol\.json", Contract, {"contract": published}),
-            (r"/", Front),
+            (r"/", Page, {"files": files, "ancestors": "'none'"}),
+            (r"/(favicon\.svg|assets/[^/]+)", Asset, {"files": files}),
         ]
         return Application(routes, default_handler_class=Missing)
 
