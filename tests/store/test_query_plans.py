@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from tornadochat.models import Snapshot
-from tornadochat.store import history, log, roster
+from tornadochat.store import history, log, marks, roster
 from tornadochat.store.keys import public_id
 from tornadochat.store.migrate import migrate
 
@@ -35,7 +35,8 @@ def plan(engine: sa.Engine, query: sa.ClauseElement, **parameters: Any) -> list[
 
 def scans(lines: list[str]) -> list[str]:
     """Steps that read a whole table."""
-    tables = ("message", "room", "user", "session")
+    tables = {"message", "mark", "room", "user", "session"}
+    tables |= {"last", "seen", "own_read", "theirs_read", "theirs_received"}
     return [line for line in lines if line.startswith("SCAN") and line.split()[1] in tables]
 
 
@@ -52,7 +53,8 @@ def fill(engine: sa.Engine, count: int) -> None:
             """
             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)
             INSERT INTO message SELECT i + 1, max(i % 4, 1), iif(i % 4 < 2, i / 4 * 2 + i % 4 + 1, i / 4 + 1),
-            i % 4 + 1, iif(i % 4 < 2, 2 - i % 4, i % 4 + 1), 'x', 0, NULL, 0 FROM n
+            i % 4 + 1, iif(i % 4 < 2, 2 - i % 4, i % 4 + 1), 'x', 0, NULL, 0,
+            iif(i % 4 < 2, i / 4 + i % 4, i / 4 + 1) FROM n
             """,
             (count,),
         )
@@ -83,8 +85,8 @@ def look(connection: sa.Connection, user_id: str) -> Snapshot:
 
 
 QUERIES: dict[str, Callable[[sa.Connection], Sized]] = {
-    "replay": lambda c: history.log_after(c, public_id(1), 30, 20),
-    "replay of messages to oneself": lambda c: history.log_after(c, public_id(3), 30, 20),
+    "replay": lambda c: history.log_after(c, public_id(1), 30, 20, 0),
+    "replay of messages to oneself": lambda c: history.log_after(c, public_id(3), 30, 20, 0),
     "the latest page": lambda c: history.history(
         c, public_id(1), public_id(2), before=None, after=None, limit=20
     )[0],
@@ -132,9 +134,13 @@ def test_a_snapshot_reads_only_the_users_own_rooms_and_their_last_messages(engin
     assert any("(room=? AND seq>?)" in line for line in lines)
 
 
-@pytest.mark.parametrize("statement", [log.EARLIER, log.ROOMS])
-def test_the_writer_looks_things_up_by_index(engine: sa.Engine, path: Path, statement: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "searches"), [(log.EARLIER, 1), (log.ROOMS, 2), (marks.MARKS, 1), (marks.PLACES, 1)]
+)
+def test_the_writer_looks_things_up_by_index(
+    engine: sa.Engine, path: Path, statement: str, searches: int
+) -> None:
     with closing(sqlite3.connect(path)) as connection:
         lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("[]",))]
     assert scans(lines) == []
-    assert len([line for line in lines if line.startswith("SEARCH")]) == 1
+    assert len([line for line in lines if line.startswith("SEARCH")]) == searches
