@@ -29,9 +29,12 @@ from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
 from tornadochat.service.identity import Identity
+from tornadochat.service.log import Log
+from tornadochat.service.marks import Marks
 from tornadochat.service.messages import Messages
 from tornadochat.service.presence import Presence
 from tornadochat.service.roster import Roster
+from tornadochat.service.typing import Typing
 from tornadochat.store import Store
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.doorway import Doorway
@@ -57,7 +60,7 @@ class App:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._messages: Messages | None = None
+        self._log: Log | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -121,8 +124,8 @@ class App:
 
     def _publish(self, batch: Batch) -> None:
         # The store is opened before the services that stand on it; until then nobody can send.
-        if self._messages is not None:
-            self._messages.publish(batch)
+        if self._log is not None:
+            self._log.publish(batch)
 
     def _build(self) -> None:
         config, store = self._config, self.store
@@ -130,11 +133,10 @@ class App:
         directory = Directory(store)
         audience = Audience(hub, store, config.roster.limit)
         self.presence = presence = Presence(hub, audience, config.presence.grace)
-        self._messages = messages = Messages(
+        self._log = log = Log(store, hub, directory, presence)
+        messages = Messages(
             store,
-            hub,
             directory,
-            presence,
             characters=config.limits.message_characters,
             history_page=config.limits.history_page,
         )
@@ -148,7 +150,7 @@ class App:
             username_characters=config.limits.username_characters,
         )
         self.catch_up = CatchUp(
-            messages.log, online=presence.online, on_failure=_failed, stalled=config.limits.stalled
+            log.read, online=presence.online, on_failure=_failed, stalled=config.limits.stalled
         )
         arrivals = Arrivals(
             store,
@@ -159,7 +161,9 @@ class App:
             self.catch_up,
             outbox_bytes=config.limits.outbox_bytes,
         )
-        self.dispatch = Dispatch(messages, roster, identity)
+        marks = Marks(store, directory)
+        typing = Typing(hub, directory, clock=now, elapsed=time.monotonic)
+        self.dispatch = Dispatch(messages, marks, typing, roster, identity)
         self.doorway = Doorway(
             arrivals,
             self.dispatch,

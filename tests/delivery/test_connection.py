@@ -19,7 +19,7 @@ def present(_user_id: str) -> bool:
 
 def said(number: int, sender: User = BOB, recipient: User = ANN, connection: int = 0) -> LogEvent:
     message = Message(number, sender.id, recipient.id, number, f"no. {number}", 0, None, connection)
-    return LogEvent(message, sender, recipient, "e")
+    return events.message(message, sender, recipient, "e")
 
 
 class Link:

@@ -16,8 +16,12 @@ from tornadochat.events import LogEvent
 
 PAGE = 200
 
-ReadLog = Callable[[str, int, int], Awaitable[list[LogEvent]]]
-"""The next events of a user: (user id, after this number, at most so many), ascending."""
+ReadLog = Callable[[str, int, int, int], Awaitable[list[LogEvent]]]
+"""The next events of a user, ascending.
+
+The arguments: user id, after this number, at most so many, and the position of the roster that the
+reader holds.
+"""
 
 
 class CatchUp:
@@ -59,7 +63,7 @@ class CatchUp:
 
     async def _run(self, connection: Connection, then: Callable[[Connection], None] | None) -> None:
         while await self._drained(connection):
-            page = await self._read(connection.user.id, connection.position, PAGE)
+            page = await self._read(connection.user.id, connection.position, PAGE, connection.snapshot)
             if not connection.open:
                 return
             for event in page:
