@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from tornadochat.models import Snapshot
+from tornadochat.models import Mark, Snapshot
 from tornadochat.store import history, log, marks, roster
 from tornadochat.store.keys import public_id
 from tornadochat.store.migrate import migrate
@@ -58,6 +58,23 @@ def fill(engine: sa.Engine, count: int) -> None:
             """,
             (count,),
         )
+        # User 1 knows of marks of many others, and has itself read half of what user 2 wrote.
+        connection.exec_driver_sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? / 20 - 1)
+            INSERT INTO mark SELECT 1, 1000 + i, 1, 'read', 1, ? + i, 0 FROM n
+            """,
+            (count, count + 2),
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO mark VALUES (1, 1, 2, 'read', ?, ?, 0)", (count // 4, count + 1)
+        )
+
+
+def look_at_marks(connection: sa.Connection) -> Sized:
+    """A page after which there is more, if the log is long enough."""
+    marks = history.MARKS_AFTER
+    return connection.execute(marks, {"user": 1, "number": 0, "limit": 10}).all()
 
 
 def steps(engine: sa.Engine, query: Callable[[sa.Connection], object]) -> int:
@@ -93,6 +110,7 @@ QUERIES: dict[str, Callable[[sa.Connection], Sized]] = {
     "an early page": lambda c: history.history(
         c, public_id(1), public_id(2), before=None, after=20, limit=20
     )[0],
+    "replay of marks": lambda c: [*look_at_marks(c), *look_at_marks(c)],
     "the snapshot": lambda c: look(c, public_id(1)).conversations[0].messages,
 }
 
@@ -118,6 +136,48 @@ def test_replay_reads_the_log_of_the_user_in_order(engine: sa.Engine) -> None:
     assert any("message_recipient (recipient=? AND rowid>?)" in line for line in lines)
     # What is sorted are the two halves, no longer than a page, before they are merged.
     assert len(sorts(lines)) <= 2
+
+
+def test_marks_are_read_in_the_order_of_the_log(engine: sa.Engine) -> None:
+    lines = plan(engine, history.MARKS_AFTER, user=1, number=0, limit=200)
+    assert scans(lines) == []
+    assert sorts(lines) == []
+
+
+def test_what_is_unread_is_counted_by_look_ups(engine: sa.Engine) -> None:
+    lines = plan(engine, history.UNREAD, asked="[]")
+    assert scans(lines) == []
+    # The end as of a number is sought from the end of the room, and that is the only thing walked along.
+    assert [line for line in lines if "TEMP B-TREE" in line] == []
+
+
+def test_what_is_unread_takes_as_long_in_a_long_conversation_as_in_a_short_one(tmp_path: Path) -> None:
+    taken = []
+    for count in (400, 40_000):
+        migrate(tmp_path / f"{count}.db")
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/{count}.db")
+        fill(engine, count)
+        with engine.connect() as connection:
+            view = look(connection, public_id(1)).conversations[0]
+            assert (view.other.id, view.unread) == (public_id(2), count // 8)
+            mark = history.log_after(connection, public_id(1), count, 5, 0)[0]
+            assert isinstance(mark, Mark)
+            assert mark.unread == count // 8
+
+        def replay(connection: sa.Connection, count: int = count) -> object:
+            return history.log_after(connection, public_id(1), count, 5, 0)
+
+        taken.append(steps(engine, replay))
+        engine.dispose()
+    assert taken[1] <= taken[0] * 1.01, taken
+
+
+def test_the_end_of_the_log_is_found_at_once(engine: sa.Engine, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {log.LAST}")]
+    assert [line for line in lines if "SEARCH" in line] == [
+        "SEARCH message", "SEARCH mark USING COVERING INDEX mark_number"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("query", [history.LATEST, history.BEFORE, history.AFTER])
