@@ -56,6 +56,7 @@ def test_a_message_has_another_side_for_each_of_the_two() -> None:
     assert log_event().other(BOB.id) is ANN
     to_oneself = events.message(Message(1, ANN.id, ANN.id, 1, "", 0, None, 0), ANN, ANN, "e")
     assert to_oneself.other(ANN.id) is ANN
+    assert (log_event().audience, to_oneself.audience) == ((BOB.id, ANN.id), (ANN.id,))
 
 
 def mark(kind: MarkKind, viewer: User = ANN, unread: int | None = None) -> Mark:
@@ -64,7 +65,7 @@ def mark(kind: MarkKind, viewer: User = ANN, unread: int | None = None) -> Mark:
 
 def test_a_mark_is_for_the_one_whose_view_it_is_and_tells_whose_it_is() -> None:
     event = events.mark(mark("received"), BOB, ANN, "epoch")
-    assert (event.number, event.connection, set(event.audience)) == (7, 5, {ANN.id})
+    assert (event.number, event.connection, event.audience) == (7, 5, (ANN.id,))
     assert event.other(ANN.id) is BOB
     assert data(event) == {"from": BOB.id, "with": ANN.id, "seq": 3, "cursor": "epoch.7"}
 
@@ -74,7 +75,7 @@ def test_only_one_s_own_reading_tells_what_is_unread() -> None:
     assert data(events.mark(mark("read"), BOB, ANN, "epoch")) == fields
     own = events.mark(mark("read", BOB, 0), BOB, ANN, "epoch")
     assert data(own) == fields | {"unread": 0}
-    assert own.audience == {BOB.id}
+    assert own.audience == (BOB.id,)
 
 
 def test_typing_tells_who_and_until_when() -> None:

@@ -62,9 +62,9 @@ class Message(msgspec.Struct, frozen=True):
         return str(self.number)
 
     @property
-    def audience(self) -> frozenset[str]:
-        """Who may know of it: both sides."""
-        return frozenset((self.sender, self.recipient))
+    def audience(self) -> tuple[str, ...]:
+        """Who may know of it: both sides, oneself once."""
+        return (self.sender,) if self.sender == self.recipient else (self.sender, self.recipient)
 
     def other(self, user_id: str) -> str:
         """The other side of the conversation, seen from `user_id`; oneself in a message to oneself."""
@@ -93,9 +93,9 @@ class Mark(msgspec.Struct, frozen=True):
     unread: int | None = None
 
     @property
-    def audience(self) -> frozenset[str]:
+    def audience(self) -> tuple[str, ...]:
         """Who may know of it: the viewer alone."""
-        return frozenset((self.viewer,))
+        return (self.viewer,)
 
     def other(self, user_id: str) -> str:
         """The other side of the conversation, as in Message."""

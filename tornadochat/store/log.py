@@ -21,7 +21,7 @@ from tornadochat.models import (
     Stored,
 )
 from tornadochat.store.connection import Connect, Durability, prepare_writing
-from tornadochat.store.keys import key_of
+from tornadochat.store.keys import key_or_nobody
 from tornadochat.store.marks import UPSERT, Marks
 from tornadochat.store.rows import MARK_FIELDS, MESSAGE_FIELDS, mark_of, message_of
 
@@ -33,9 +33,6 @@ _UNKNOWN_USER: Final = Refused("unknown_user")
 
 # A cached room is about 300 bytes; a batch, which needs all its rooms at once, has at most 500.
 _ROOMS_CACHED: Final = 20_000
-
-# The key of no user: foreign keys refuse it, as they refuse a user who is gone.
-_NOBODY: Final = -1
 
 # CROSS JOIN keeps SQLite from turning the join round: what was asked for leads, the index follows.
 EARLIER: Final = f"""
@@ -130,8 +127,8 @@ class Log:
             return UNAVAILABLE
 
     def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
-        senders = [_key(entry.sender.id) for entry in entries]
-        recipients = [_key(entry.recipient.id) for entry in entries]
+        senders = [key_or_nobody(entry.sender.id) for entry in entries]
+        recipients = [key_or_nobody(entry.recipient.id) for entry in entries]
         pairs = list(map(_pair, senders, recipients))
         known = self._earlier(senders, entries)
         self._load_rooms(pairs)
@@ -152,7 +149,7 @@ class Log:
                 outcomes.append(_again(entry, first))
                 continue
             number += 1
-            message, row = self._number(entry, sender, pair, now, number)
+            message, row = self._number(entry, sender, recipient, now, number)
             rows.append(row)
             outcomes.append(Stored(message, duplicate=False))
             if client_id is not None:
@@ -184,11 +181,11 @@ class Log:
         return outcomes
 
     def _number(
-        self, draft: Draft, sender: int, pair: _Pair, now: Millis, number: int
+        self, draft: Draft, sender: int, recipient: int, now: Millis, number: int
     ) -> tuple[Message, _Row]:
-        room = self._rooms[pair]
+        room = self._rooms[_pair(sender, recipient)]
         room.seq += 1
-        room.lows += sender == pair[0]
+        room.lows += sender <= recipient
         room.at = at = max(now, room.at)  # the clock may go back, a conversation may not
         message = Message(
             number,
@@ -200,7 +197,6 @@ class Log:
             draft.client_id,
             draft.connection,
         )
-        recipient = pair[0] if sender == pair[1] else pair[1]
         return message, (
             number, room.id, room.seq, sender, recipient, draft.content, at, draft.client_id,
             draft.connection, room.lows
@@ -274,11 +270,6 @@ def open_log(path: Path, connect: Connect, durability: Durability, clock: Callab
     except BaseException:
         connection.close()
         raise
-
-
-def _key(public: str) -> int:
-    key = key_of(public)
-    return _NOBODY if key is None else key
 
 
 def _pair(one: int, other: int) -> _Pair:
