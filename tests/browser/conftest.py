@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.house import PATIENCE, Server, Visitors
+from tests.browser.proxy import Proxy
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -45,3 +46,11 @@ def visitors(browser: Browser, server: Server) -> Iterator[Visitors]:
     visitors = Visitors(browser, server)
     yield visitors
     assert visitors.leave() == []
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    """Another way to the server, under a path, that can be cut."""
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()

@@ -58,6 +58,7 @@ class Peer:
 
     def __init__(self, server: Server, username: str) -> None:
         self._socket = websocket.create_connection(server.url.replace("http", "ws") + "ws", timeout=PATIENCE)
+        self._passed: list[dict[str, Any]] = []
         self._send({"event": "connect", "data": {"username": username}})
         self.username = username
         self.userID: str = self.event("session")["userID"]
@@ -67,7 +68,7 @@ class Peer:
     def event(self, name: str) -> Any:
         """The data of the next event of that name."""
         while True:
-            frame = json.loads(self._socket.recv())
+            frame = self._passed.pop(0) if self._passed else json.loads(self._socket.recv())
             if frame.get("event") == name:
                 return frame["data"]
 
@@ -83,6 +84,7 @@ class Peer:
             frame = json.loads(self._socket.recv())
             if frame.get("reply") == 1:
                 return frame["data"]
+            self._passed.append(frame)
 
     def write(self, to: str, *contents: str) -> None:
         """Messages, each stored before the next."""

@@ -98,10 +98,14 @@ class Page(Front):
 
 
 def send(handler: PlainHandler, file: File) -> None:
-    """Finishes with the file, packed if the client takes that; Tornado answers 304 to its ETag."""
-    handler.set_header("Content-Type", file.kind)
+    """Finishes with the file, packed if the client takes that, or with 304 if the client has it."""
     handler.set_header("ETag", file.etag)
     handler.add_header("Vary", "Accept-Encoding")
+    if handler.check_etag_header():
+        handler.set_status(304)
+        handler.finish()
+        return
+    handler.set_header("Content-Type", file.kind)
     if file.packed is not None and "gzip" in handler.request.headers.get("Accept-Encoding", ""):
         handler.set_header("Content-Encoding", "gzip")
         handler.finish(file.packed)

@@ -44,15 +44,17 @@ function open(handlers: Handlers, callbacks: Callbacks): void {
     tryAllTransports: true,
     // The way back is ours: it must be able to hurry when the browser is online again.
     reconnection: false,
+    timeout: 10_000,
     forceNew: true,
     autoConnect: false,
   });
   socket = opened;
-  for (const [event, handle] of Object.entries(handlers)) opened.on(event, handle as (data: unknown) => void);
+  // Before the stores hear of it: they send what has waited.
   opened.on("ready", () => {
     tries = 0;
     state.value = "online";
   });
+  for (const [event, handle] of Object.entries(handlers)) opened.on(event, handle as (data: unknown) => void);
   opened.on("connect_error", (error: Error & { data?: ErrorData }) => {
     if (error.data?.code && !error.data.retryable) {
       close();
@@ -75,7 +77,16 @@ function open(handlers: Handlers, callbacks: Callbacks): void {
 function connect(): void {
   clearTimeout(timer);
   state.value = "joining";
-  socket?.connect();
+  const joining = socket?.connect();
+  const engine = joining?.io.engine;
+  // A link that ends before its handshake is no error to the library, which would wait for its timeout.
+  engine?.once("close", () => {
+    if (joining !== socket || joining?.io.engine !== engine || joining.connected || state.value !== "joining") return;
+    joining.disconnect();
+    // Something in between may let no WebSocket pass; polling does without, and changes over if it can.
+    joining.io.opts.transports = ["polling", "websocket"];
+    retryLater();
+  });
 }
 
 function retryLater(): void {
