@@ -377,10 +377,10 @@ class Story:
     def connect(self, client: Client, **data: str) -> None:
         client.transport = FakeTransport()
         client.handled = 0
-        self.tasks.append(asyncio.ensure_future(self.arrive(client, data)))
+        self.tasks.append(asyncio.ensure_future(self.arrive(client, client.transport, data)))
 
-    async def arrive(self, client: Client, data: dict[str, str]) -> None:
-        arrivals, transport = self.house.arrivals, client.transport
+    async def arrive(self, client: Client, transport: FakeTransport, data: dict[str, str]) -> None:
+        arrivals = self.house.arrivals
         arrival = await arrivals.admit(ConnectData(**data), transport)
         if client.connection is not None or transport is not client.transport:
             arrivals.leave(arrival.connection)
