@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.store.house import Faults, House, When
+from tests.store.house import Faults, House, When, together
 from tornadochat.models import Conversation, Mark, Marked, MarkKind, Message, Outcome, Refused, Stored, User
 
 Open = Callable[..., Awaitable[House]]
@@ -196,7 +196,7 @@ async def test_of_a_batch_that_failed_either_all_or_nothing_is_durable(
     ann, bob = await house.people("ann", "bob")
     known = await house.said(ann, bob, "1", "c1")
     faults.fail(statement, when)
-    outcomes = await asyncio.gather(
+    outcomes = await together(
         house.post(ann, bob, "1", "c1"), house.post(ann, bob, "2", "c2"), house.mark("read", bob, ann, 9)
     )
     assert outcomes == [Stored(known, duplicate=True), Refused("unavailable"), Refused("unavailable")]

@@ -89,7 +89,7 @@ async def test_a_database_of_the_first_version_keeps_what_it_holds_and_counts_wh
             )
     house = await open_house()
     assert [m.number for m in await house.store.log_after(ann.id, 0, 99)] == [1, 2, 3, 4, 5, 6, 7]
-    unread = {}
+    unread: dict[tuple[str, str], int] = {}
     for reader in (ann, bob, eve):
         view = await house.store.snapshot(
             reader.id, everyone_up_to=9, partners=9, conversations=9, messages=9

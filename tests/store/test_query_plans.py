@@ -1,7 +1,7 @@
 """What a read costs must depend on what it returns, not on how much is stored."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def fill(engine: sa.Engine, count: int) -> None:
         )
 
 
-def look_at_marks(connection: sa.Connection) -> Sized:
+def look_at_marks(connection: sa.Connection) -> Sequence[object]:
     """A page after which there is more, if the log is long enough."""
     marks = history.MARKS_AFTER
     return connection.execute(marks, {"user": 1, "number": 0, "limit": 10}).all()
