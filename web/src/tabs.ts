@@ -5,7 +5,8 @@
  * that did not come over https) it just runs: what it protects must be right without it, only slower.
  */
 export async function exclusive(name: string, act: () => Promise<void>): Promise<void> {
-  if ("locks" in navigator) await navigator.locks.request(`tornadochat ${location.pathname} ${name}`, act);
+  const locks = navigator.locks as LockManager | null | undefined;
+  if (locks) await locks.request(`tornadochat ${location.pathname} ${name}`, act);
   else await act();
 }
 
