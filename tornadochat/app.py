@@ -197,7 +197,7 @@ class App:
             (r"/healthz", Alive),
             (r"/readyz", Readiness, {"ready": self._ready}),
             (r"/protocol\.json", Contract, {"contract": published}),
-            (r"/", Page, {"files": files, "ancestors": "'none'"}),
+            (r"/", Page, {"files": files, "ancestors": self._config.server.frame_ancestors}),
             (r"/(favicon\.svg|assets/[^/]+)", Asset, {"files": files}),
         ]
         return Application(routes, default_handler_class=Missing)

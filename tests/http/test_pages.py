@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,9 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 class Site:
     """The pages alone, served."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, ancestors: Sequence[str] = ()) -> None:
         routes = [
-            (r"/", Page, {"files": files, "ancestors": "'none'"}),
+            (r"/", Page, {"files": files, "ancestors": ancestors}),
             (r"/(favicon\.svg|assets/[^/]+)", Asset, {"files": files}),
         ]
         self.server = Server(
@@ -78,6 +78,15 @@ async def test_the_policy_lets_nothing_inline_and_nothing_foreign_in(site: Site)
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"https?:|\*", policy)
+
+
+@pytest.mark.gen_test
+async def test_pages_of_named_origins_may_frame_it(built: Path) -> None:
+    site = Site(load_pages(built), ["https://intranet.example.org", "https://wiki.example.org"])
+    policy = (await site.get("/", **BROWSER)).headers["Content-Security-Policy"]
+    assert policy.endswith("frame-ancestors https://intranet.example.org https://wiki.example.org")
+    site.server.stop()
+    await site.server.close_all_connections()
 
 
 @pytest.mark.gen_test

@@ -2,7 +2,7 @@
 
 import gzip
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -76,10 +76,10 @@ class Asset(PlainHandler):
 class Page(Front):
     """`/`: the client for browsers; a few lines of text for everything else that asks."""
 
-    def initialize(self, files: Files, ancestors: str) -> None:
-        """`ancestors`: who may show the page in a frame, as Content-Security-Policy spells it."""
+    def initialize(self, files: Files, ancestors: Sequence[str]) -> None:
+        """`ancestors`: the origins whose pages may show this one in a frame."""
         self._files = files
-        self._ancestors = ancestors
+        self._ancestors = " ".join(ancestors) or "'none'"
 
     def get(self) -> None:
         """The page itself is never kept, so that a new version is there with the next visit."""

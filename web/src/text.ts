@@ -14,8 +14,11 @@ const SEARCHED = 20_000;
 
 export function pieces(text: string): Piece[] {
   if (text.length > SEARCHED || !/[.@:]/.test(text)) return [{ text }];
+  let before = "";
   return tokenize(text).map((token) => {
-    const href = token.isLink ? token.toHref("https") : undefined;
+    // The rest of ftp://example.org is no address of the web.
+    const href = token.isLink && !before.endsWith("://") ? token.toHref("https") : undefined;
+    before = token.toString();
     return href && isSafe(href) ? { text: token.toString(), href } : { text: token.toString() };
   });
 }
