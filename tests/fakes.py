@@ -14,10 +14,15 @@ from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Close
 from tornadochat.events import Event
 from tornadochat.models import (
+    Appended,
     Batch,
     Conversation,
     Door,
-    Draft,
+    Logged,
+    Mark,
+    Marked,
+    Marking,
+    MarkKind,
     Message,
     Millis,
     Outcome,
@@ -32,9 +37,12 @@ from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
 from tornadochat.service.identity import Identity
+from tornadochat.service.log import Log
+from tornadochat.service.marks import Marks
 from tornadochat.service.messages import Messages
 from tornadochat.service.presence import Presence
 from tornadochat.service.roster import Roster
+from tornadochat.service.typing import Typing
 from tornadochat.store import Store, folded
 
 T = TypeVar("T")
@@ -97,7 +105,9 @@ class FakeStore(Store):
         self.epoch = "e"
         self.log_start = 0
         self.log: list[Message] = []
-        self.drafts: list[Draft] = []
+        self.marks: dict[tuple[str, str, str, MarkKind], Mark] = {}
+        self.committed = 0
+        self.drafts: list[Appended] = []
         self.batches: deque[Batch] = deque()
         self.published = 0
         self.strangers = 0
@@ -121,8 +131,8 @@ class FakeStore(Store):
     def user_count(self) -> int:
         return len(self.users) + self.strangers
 
-    def append(self, draft: Draft) -> None:
-        self.drafts.append(draft)
+    def append(self, entry: Appended) -> None:
+        self.drafts.append(entry)
         if self._prompt:
             asyncio.get_running_loop().call_soon(self.settle)
 
@@ -130,22 +140,20 @@ class FakeStore(Store):
         """What was appended is durable, and reads see it; nobody has been told."""
         drafts, self.drafts = self.drafts, []
         if drafts:
-            self.batches.append(Batch([(draft, self._store(draft)) for draft in drafts], []))
+            self.batches.append(Batch([(entry, self._store(entry)) for entry in drafts], []))
 
     def lose_track(self) -> None:
         """The oldest commit's outcome is unknown: the senders hear so, its messages are recovered."""
         if self.batches:
             lost = self.batches.popleft()
-            messages = [o.message for _, o in lost.settled if isinstance(o, Stored) and not o.duplicate]
-            refused: list[tuple[Draft, Outcome]] = [(d, Refused("unavailable")) for d, _ in lost.settled]
-            self.batches.appendleft(Batch(refused, [*lost.recovered, *messages]))
+            refused: list[tuple[Appended, Outcome]] = [(e, Refused("unavailable")) for e, _ in lost.settled]
+            self.batches.appendleft(Batch(refused, [*lost.recovered, *_logged(lost)]))
 
     def publish(self) -> None:
         """The listener hears of the oldest commit."""
         if self.batches:
             batch = self.batches.popleft()
-            numbers = [o.message.number for _, o in batch.settled if isinstance(o, Stored)]
-            numbers += [message.number for message in batch.recovered]
+            numbers = [logged.number for logged in (*batch.recovered, *_logged(batch))]
             self.published = max(self.published, *numbers, 0)
             self.listener(batch)
 
@@ -231,8 +239,15 @@ class FakeStore(Store):
 
         return await self._read("history", page)
 
-    async def log_after(self, user_id: str, number: int, limit: int) -> list[Message]:
-        return await self._read("log_after", lambda: self._of(user_id, number)[:limit])
+    async def log_after(self, user_id: str, number: int, limit: int, snapshot: int = 0) -> list[Logged]:
+        def page() -> list[Logged]:
+            found: list[Logged] = [*self._of(user_id, number)]
+            for mark in self.marks.values():
+                if mark.viewer == user_id and mark.number > number:
+                    found.append(self._counted(mark, max(mark.number, snapshot)))
+            return sorted(found, key=lambda logged: logged.number)[:limit]
+
+        return await self._read("log_after", page)
 
     async def snapshot(
         self,
@@ -255,11 +270,17 @@ class FakeStore(Store):
                     self.users[other],
                     said[other][-1].seq,
                     said[other][-messages:] if place < conversations else [],
+                    unread=self._unread(user_id, other, self._seq(user_id, user_id, other, "read")),
+                    read=self._seq(user_id, other, user_id, "read"),
+                    received=max(
+                        self._seq(user_id, other, user_id, "read"),
+                        self._seq(user_id, other, user_id, "received"),
+                    ),
                 )
                 for place, other in enumerate(latest if everyone else latest[:partners])
             ]
             rest = [user for user in self.users.values() if user.id not in said and user.id != user_id]
-            return Snapshot(len(self.log), found, rest if everyone else [])
+            return Snapshot(self.committed, found, rest if everyone else [])
 
         return await self._read("snapshot", snapshot)
 
@@ -283,7 +304,44 @@ class FakeStore(Store):
     def _of(self, user_id: str, number: int) -> list[Message]:
         return [m for m in self.log if m.number > number and user_id in {m.sender, m.recipient}]
 
-    def _store(self, draft: Draft) -> Outcome:
+    def _seq(self, viewer: str, sender: str, recipient: str, kind: MarkKind) -> int:
+        mark = self.marks.get((viewer, sender, recipient, kind))
+        return 0 if mark is None else mark.seq
+
+    def _unread(self, user_id: str, other: str, seq: int, as_of: int | None = None) -> int:
+        """How many messages of the other are above the seq, no later than a number of the log."""
+        last = self.committed if as_of is None else as_of
+        theirs = [m for m in self.log if m.sender == other != user_id and m.recipient == user_id]
+        return sum(m.seq > seq and m.number <= last for m in theirs)
+
+    def _counted(self, mark: Mark, as_of: int) -> Mark:
+        if mark.kind != "read" or mark.viewer != mark.sender:
+            return mark
+        unread = self._unread(mark.sender, mark.recipient, mark.seq, as_of)
+        return msgspec.structs.replace(mark, unread=unread)
+
+    def _mark(self, marking: Marking) -> Marked:
+        """One view after the other: whatever is news to the viewer is marked."""
+        one, other = marking.sender.id, marking.recipient.id
+        said = [m.seq for m in self.log if {m.sender, m.recipient} == {one, other}]
+        seq = min(marking.seq, max(said, default=0))
+        moved: list[Mark] = []
+        for viewer in dict.fromkeys((one, other)):
+            hidden = marking.private and viewer != one
+            kind: MarkKind = "received" if hidden else marking.kind
+            known = self._seq(viewer, one, other, "read")
+            if kind == "received":
+                known = max(known, self._seq(viewer, one, other, "received"))
+            if seq > known:
+                mark = Mark(self.committed + 1, viewer, one, other, kind, seq, marking.connection)
+                self.marks[viewer, one, other, kind] = mark
+                moved.append(self._counted(mark, mark.number))
+        self.committed += bool(moved)
+        return Marked(tuple(moved))
+
+    def _store(self, draft: Appended) -> Outcome:
+        if isinstance(draft, Marking):
+            return self._mark(draft)
         pair = {draft.sender.id, draft.recipient.id}
         if not pair <= set(self.users):
             return Refused("unknown_user")
@@ -294,7 +352,7 @@ class FakeStore(Store):
             ):
                 same = (earlier.recipient, earlier.content) == (draft.recipient.id, draft.content)
                 return Stored(earlier, duplicate=True) if same else Refused("conflict")
-        number = len(self.log) + 1
+        self.committed = number = self.committed + 1
         message = Message(
             number=number,
             sender=draft.sender.id,
@@ -319,6 +377,17 @@ class FakeStore(Store):
         return result
 
 
+def _logged(batch: Batch) -> list[Logged]:
+    """What a batch added to the log."""
+    logged: list[Logged] = []
+    for _, outcome in batch.settled:
+        if isinstance(outcome, Stored) and not outcome.duplicate:
+            logged.append(outcome.message)
+        elif isinstance(outcome, Marked):
+            logged += outcome.marks
+    return logged
+
+
 class House:
     """The services on a fake store: everything between the transports and the database."""
 
@@ -341,16 +410,18 @@ class House:
         self.hub = hub = Hub()
         self.directory = directory = Directory(store)
         self.presence = presence = Presence(hub, Audience(hub, store, limit), grace)
-        self.messages = messages = Messages(
-            store, hub, directory, presence, characters=characters, history_page=history_page
-        )
-        store.listener = messages.publish
+        self.log = log = Log(store, hub, directory, presence)
+        store.listener = log.publish
+        self.messages = Messages(store, directory, characters=characters, history_page=history_page)
+        self.marks = Marks(store, directory)
+        self.seconds = 0.0
+        self.typing = Typing(hub, directory, clock=lambda: self.now, elapsed=lambda: self.seconds)
         self.roster = roster = Roster(store, presence, limit=limit, users_page=users_page)
         self.identity = identity = Identity(
             store, hub, directory, clock=lambda: self.now, lifetime=lifetime, username_characters=20
         )
         self.catch_up = CatchUp(
-            messages.log,
+            log.read,
             online=presence.online,
             on_failure=lambda _, failure: self.failures.append(failure),
             stalled=stalled,

@@ -247,7 +247,7 @@ def test_what_is_no_state_is_not_mistaken_for_it(source: str) -> None:
 
 
 def test_imports_of_every_form_are_seen() -> None:
-    module = next(module for module in MODULES if module.name == "service.messages")
+    module = next(module for module in MODULES if module.name == "service.log")
     assert module.uses("tornadochat.delivery.hub", "tornadochat.store")
     assert "tornadochat.delivery.hub.Hub" in module.imports
     assert not module.uses("tornadochat.deliver")

@@ -66,7 +66,11 @@ def test_it_has_every_event_with_its_data() -> None:
     message = schema(CONTRACT["events"]["private message"]["data"])
     assert set(message["properties"]) == set(MessageEvent.__struct_encode_fields__)
     assert schema(CONTRACT["events"]["user disconnected"]["data"])["type"] == "string"
-    assert [name for name, event in CONTRACT["events"].items() if event["durable"]] == ["private message"]
+    assert [name for name, event in CONTRACT["events"].items() if event["durable"]] == [
+        "private message",
+        "received",
+        "read",
+    ]
 
 
 def test_it_has_every_error_and_what_an_error_looks_like() -> None:

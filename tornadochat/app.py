@@ -21,16 +21,20 @@ from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Close
-from tornadochat.http.handlers import Alive, Contract, Front, Missing, Readiness
+from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
+from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Server
 from tornadochat.models import Batch, Millis
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
 from tornadochat.service.identity import Identity
+from tornadochat.service.log import Log
+from tornadochat.service.marks import Marks
 from tornadochat.service.messages import Messages
 from tornadochat.service.presence import Presence
 from tornadochat.service.roster import Roster
+from tornadochat.service.typing import Typing
 from tornadochat.store import Store
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.doorway import Doorway
@@ -56,7 +60,7 @@ class App:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._messages: Messages | None = None
+        self._log: Log | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -127,8 +131,8 @@ class App:
 
     def _publish(self, batch: Batch) -> None:
         # The store is opened before the services that stand on it; until then nobody can send.
-        if self._messages is not None:
-            self._messages.publish(batch)
+        if self._log is not None:
+            self._log.publish(batch)
 
     def _build(self) -> None:
         config, store = self._config, self.store
@@ -136,11 +140,10 @@ class App:
         directory = Directory(store)
         audience = Audience(hub, store, config.roster.limit)
         self.presence = presence = Presence(hub, audience, config.presence.grace)
-        self._messages = messages = Messages(
+        self._log = log = Log(store, hub, directory, presence)
+        messages = Messages(
             store,
-            hub,
             directory,
-            presence,
             characters=config.limits.message_characters,
             history_page=config.limits.history_page,
         )
@@ -154,7 +157,7 @@ class App:
             username_characters=config.limits.username_characters,
         )
         self.catch_up = CatchUp(
-            messages.log, online=presence.online, on_failure=_failed, stalled=config.limits.stalled
+            log.read, online=presence.online, on_failure=_failed, stalled=config.limits.stalled
         )
         arrivals = Arrivals(
             store,
@@ -165,7 +168,9 @@ class App:
             self.catch_up,
             outbox_bytes=config.limits.outbox_bytes,
         )
-        self.dispatch = Dispatch(messages, roster, identity)
+        marks = Marks(store, directory)
+        typing = Typing(hub, directory, clock=now, elapsed=time.monotonic)
+        self.dispatch = Dispatch(messages, marks, typing, roster, identity)
         self.doorway = Doorway(
             arrivals,
             self.dispatch,
@@ -192,13 +197,15 @@ class App:
                 "in_flight": limits.in_flight,
             }
         )
+        files = load_pages()
         routes: list[Any] = [
             (r"/socket\.io/", chat_handler(self.socketio)),
             (r"/ws/?", RawSocket, {"doorway": self.doorway}),
             (r"/healthz", Alive),
             (r"/readyz", Readiness, {"ready": self._ready}),
             (r"/protocol\.json", Contract, {"contract": published}),
-            (r"/", Front),
+            (r"/", Page, {"files": files, "ancestors": self._config.server.frame_ancestors}),
+            (r"/(favicon\.svg|assets/[^/]+)", Asset, {"files": files}),
         ]
         return Application(routes, default_handler_class=Missing)
 

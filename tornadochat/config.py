@@ -58,6 +58,7 @@ class Server(Section):
     port: Annotated[int, Integer(0, 65535)] = 8888
     origins: Annotated[tuple[str, ...], ListOf(Origin())] = ()
     trusted_proxies: Annotated[tuple[Network, ...], ListOf(AddressBlock())] = ()
+    frame_ancestors: Annotated[tuple[str, ...], ListOf(Origin())] = ()
 
 
 class Store(Section):

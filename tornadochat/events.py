@@ -6,15 +6,18 @@ from typing import Any, Final
 from msgspec.structs import asdict
 
 from tornadochat.errors import ChatError, ErrorEvent
-from tornadochat.models import Message, User
+from tornadochat.models import Logged, Mark, Message, Millis, User
 from tornadochat.protocol import (
     Entry,
     MessageEvent,
     Presence,
+    ReadEvent,
     Ready,
+    ReceivedEvent,
     Reset,
     ResetReason,
     SessionEvent,
+    TypingEvent,
     encode,
 )
 from tornadochat.protocol import format_cursor as _cursor
@@ -54,20 +57,41 @@ class Event:
 
 
 class LogEvent(Event):
-    """An event of the log: a message, its number, and the two people it concerns."""
+    """An event of the log: its number, which connection caused it, and whom it concerns.
 
-    __slots__ = ("message", "number", "recipient", "sender")
+    `audience` are the ids of those of the two, `sender` and `recipient`, who may know of it.
+    """
 
-    def __init__(self, message: Message, sender: User, recipient: User, epoch: str) -> None:
-        super().__init__("private message", MessageEvent.of(message, _cursor(epoch, message.number)))
-        self.message = message
-        self.number = message.number
+    __slots__ = ("audience", "connection", "number", "recipient", "sender")
+
+    def __init__(self, name: str, data: Any, logged: Logged, sender: User, recipient: User) -> None:
+        super().__init__(name, data)
+        self.number = logged.number
+        self.connection = logged.connection
+        self.audience = logged.audience
         self.sender = sender
         self.recipient = recipient
 
     def other(self, user_id: str) -> User:
         """The other person of the conversation, seen from `user_id`."""
         return self.recipient if user_id == self.sender.id else self.sender
+
+
+def message(message: Message, sender: User, recipient: User, epoch: str) -> LogEvent:
+    """A message, for both of the two."""
+    data = MessageEvent.of(message, _cursor(epoch, message.number))
+    return LogEvent("private message", data, message, sender, recipient)
+
+
+def mark(mark: Mark, sender: User, recipient: User, epoch: str) -> LogEvent:
+    """How far `sender` has come, for the one of the two whose view of it this is."""
+    wire = ReadEvent if mark.kind == "read" else ReceivedEvent
+    return LogEvent(mark.kind, wire.of(mark, _cursor(epoch, mark.number)), mark, sender, recipient)
+
+
+def typing(user: User, until: Millis) -> Event:
+    """Somebody is writing to whom this is sent."""
+    return Event("typing", TypingEvent(from_=user.id, until=until))
 
 
 def session(secret: str, user: User) -> Event:

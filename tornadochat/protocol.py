@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tornadochat.errors import ErrorEvent
-from tornadochat.models import Message, Millis
+from tornadochat.models import Mark, Message, Millis
 
 HISTORY_PAGE_MAX: Final = 200
 USERS_PAGE_MAX: Final = 200
@@ -57,6 +57,27 @@ class History(Payload, frozen=True, forbid_unknown_fields=True):
     before: Seq | None = None
     after: Seq | None = None
     limit: HistoryLimit = PAGE_DEFAULT
+
+
+class Received(Payload, frozen=True, forbid_unknown_fields=True):
+    """The messages of a conversation up to this seq have arrived where the user can see them."""
+
+    with_: UserID = field(name="with")
+    seq: Seq
+
+
+class Read(Payload, frozen=True, forbid_unknown_fields=True):
+    """The messages up to this seq have been read; `private`: the other side is not to know."""
+
+    with_: UserID = field(name="with")
+    seq: Seq
+    private: bool | None = None
+
+
+class Typing(Payload, frozen=True, forbid_unknown_fields=True):
+    """The user is writing to this one: to be repeated while it goes on."""
+
+    to: UserID
 
 
 class Users(Payload, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +154,42 @@ class MessageEvent(Struct, frozen=True, omit_defaults=True):
         )
 
 
+class ReceivedEvent(Struct, frozen=True):
+    """The event `received`: what was sent to `from` has arrived up to this seq."""
+
+    from_: str = field(name="from")
+    with_: str = field(name="with")
+    seq: int
+    cursor: str
+
+    @classmethod
+    def of(cls, mark: Mark, cursor: str) -> "ReceivedEvent":
+        """The wire form of a mark of the log."""
+        return cls(from_=mark.sender, with_=mark.recipient, seq=mark.seq, cursor=cursor)
+
+
+class ReadEvent(Struct, frozen=True, omit_defaults=True):
+    """The event `read`, which implies `received`; `unread` comes with one's own mark only."""
+
+    from_: str = field(name="from")
+    with_: str = field(name="with")
+    seq: int
+    cursor: str
+    unread: int | None = None
+
+    @classmethod
+    def of(cls, mark: Mark, cursor: str) -> "ReadEvent":
+        """The wire form of a mark of the log."""
+        return cls(from_=mark.sender, with_=mark.recipient, seq=mark.seq, cursor=cursor, unread=mark.unread)
+
+
+class TypingEvent(Struct, frozen=True):
+    """Somebody is writing to the user, and is taken to be until then if nothing more is heard."""
+
+    from_: str = field(name="from")
+    until: Millis
+
+
 class MessageReply(Struct, frozen=True):
     """The message is durable; `duplicate` when an earlier send with this clientID had stored it."""
 
@@ -189,13 +246,17 @@ class SessionEvent(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """A user in the event `users`: presence, and the conversation's last messages, ascending.
 
-    `seq` is the conversation's last message (0: none).
+    `unread` counts their messages above one's own read mark, `read` and `received` are how far they
+    have come, `seq` is the conversation's last message (0: none).
     """
 
     userID: str
     username: str
     connected: bool
     messages: list[MessageData]
+    unread: int
+    read: int
+    received: int
     seq: int
 
 
@@ -234,6 +295,9 @@ class Command(NamedTuple):
 
 COMMANDS: Final = (
     Command("private message", PrivateMessage, MessageReply, silent=True),
+    Command("received", Received, Empty, silent=True),
+    Command("read", Read, Empty, silent=True),
+    Command("typing", Typing, Empty, silent=True),
     Command("history", History, HistoryReply, silent=False),
     Command("users", Users, UsersReply, silent=False),
     Command("sessions", Sessions, list[SessionInfo], silent=False),
@@ -257,6 +321,9 @@ EVENTS: Final = (
     EventType("user connected", Presence, durable=False),
     EventType("user disconnected", UserID, durable=False),
     EventType("private message", MessageEvent, durable=True),
+    EventType("received", ReceivedEvent, durable=True),
+    EventType("read", ReadEvent, durable=True),
+    EventType("typing", TypingEvent, durable=False),
     EventType("ready", Ready, durable=False),
     EventType("error", ErrorEvent, durable=False),
 )

@@ -42,7 +42,7 @@ class Desk:
     def online(self, user_id: str) -> bool:
         return user_id not in self.absent
 
-    async def read(self, user_id: str, number: int, limit: int) -> list[LogEvent]:
+    async def read(self, user_id: str, number: int, limit: int, _snapshot: int) -> list[LogEvent]:
         self.reads += 1
         page = [e for e in self.log if e.number > number and user_id in {e.sender.id, e.recipient.id}][:limit]
         await self.reading()
@@ -421,7 +421,7 @@ class Story:
             for event in self.desk.log
             if event.number > self.started[connection.id]
             and connection.user in (event.sender, event.recipient)
-            and event.message.connection != connection.id
+            and event.connection != connection.id
         ]
 
 

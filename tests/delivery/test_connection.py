@@ -8,7 +8,7 @@ from tests.fakes import FakeTransport
 from tornadochat import events
 from tornadochat.delivery.connection import Connection
 from tornadochat.events import LogEvent
-from tornadochat.models import Message, Session, User
+from tornadochat.models import Mark, Message, Session, User
 
 ANN, BOB, EVE = (User(digit * 16, name) for digit, name in zip("123", ("ann", "bob", "eve"), strict=True))
 
@@ -19,7 +19,7 @@ def present(_user_id: str) -> bool:
 
 def said(number: int, sender: User = BOB, recipient: User = ANN, connection: int = 0) -> LogEvent:
     message = Message(number, sender.id, recipient.id, number, f"no. {number}", 0, None, connection)
-    return LogEvent(message, sender, recipient, "e")
+    return events.message(message, sender, recipient, "e")
 
 
 class Link:
@@ -184,3 +184,24 @@ def test_a_link_that_a_send_finds_gone_does_not_fall_behind() -> None:
     online: Callable[[str], bool] = gone
     link.connection.deliver(said(1, EVE), online=online)
     assert link.behind == []
+
+
+def test_what_may_be_lost_is_sent_to_who_is_live_and_reads_and_moves_nothing() -> None:
+    link = Link()
+    typing = events.typing(BOB, 1)
+    assert link.connection.hint(typing)
+    link.transport.buffered = 101
+    assert not link.connection.hint(typing)
+    link.transport.buffered = 0
+    link.connection.live = False
+    assert not link.connection.hint(typing)
+    assert link.transport.names == ["typing"]
+    assert (link.connection.position, link.connection.noted, link.behind) == (0, 0, [])
+
+
+def test_a_mark_introduces_whom_the_connection_was_not_told_of_as_a_message_does() -> None:
+    link = Link(told=())
+    mark = Mark(4, ANN.id, BOB.id, ANN.id, "read", 2, 9)
+    link.connection.deliver(events.mark(mark, BOB, ANN, "e"), online=present)
+    assert link.transport.names == ["user connected", "read"]
+    assert link.connection.position == 4

@@ -4,9 +4,10 @@ import itertools
 
 from tests.delivery.test_connection import ANN, BOB, EVE, present, said
 from tests.fakes import FakeTransport
+from tornadochat import events
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
-from tornadochat.models import Session, User
+from tornadochat.models import Mark, Session, User
 
 handles = itertools.count()
 
@@ -71,6 +72,16 @@ def test_an_event_reaches_every_connection_of_the_two_it_concerns_and_no_other()
     room.hub.publish(said(1), online=present)
     assert [contents(connection) for connection in reached] == [["no. 1"]] * 3
     assert contents(other) == []
+
+
+def test_a_mark_reaches_the_connections_of_its_viewer_alone() -> None:
+    room = Room()
+    ann, bob = room.enter(ANN), room.enter(BOB)
+    room.hub.publish(
+        events.mark(Mark(1, ANN.id, BOB.id, ANN.id, "read", 1, 0), BOB, ANN, "e"), online=present
+    )
+    assert ann.position == 1
+    assert bob.position == 0
 
 
 def test_an_event_for_nobody_here_reaches_nobody() -> None:

@@ -28,6 +28,9 @@ async def test_session_then_users_then_ready_greet_a_newcomer(house: House, door
             "username": "alice",
             "connected": True,
             "messages": [],
+            "unread": 0,
+            "read": 0,
+            "received": 0,
             "seq": 0,
         }
     ]

@@ -51,7 +51,8 @@ def pages(io_loop: IOLoop, node: Path, library: str, transports: str) -> Iterato
 async def test_two_pages_talk_and_one_returns_as_the_same_person(
     build: Build, pages: Pages, library: str, transports: str
 ) -> None:
-    house = await build(grace=0.2)
+    # A polling page that leaves between two polls is noticed by its missing pong.
+    house = await build(grace=0.2, timeout=2.0)
     alice = await pages.page(house.url, username="alice")
     mine = await alice.hear("event session")
     assert [user["username"] for user in await alice.hear("event users")] == ["alice"]

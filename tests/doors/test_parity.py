@@ -27,6 +27,19 @@ ODD_DATA: list[tuple[str, Any]] = [
     ("private message", "text"),
     ("private message", 5),
     ("private message", [1]),
+    ("received", {"with": "SELF"}),
+    ("received", {"with": "SELF", "seq": -1}),
+    ("received", {"with": "SELF", "seq": "1"}),
+    ("received", {"with": "SELF", "seq": 1, "private": True}),
+    ("received", {"with": "0" * 16, "seq": 1}),
+    ("read", {"seq": 1}),
+    ("read", {"with": "SELF", "seq": 2**53}),
+    ("read", {"with": "SELF", "seq": 1.5}),
+    ("read", {"with": "SELF", "seq": 1, "private": "yes"}),
+    ("read", {"with": "0" * 16, "seq": 1}),
+    ("typing", {}),
+    ("typing", {"to": "0" * 16}),
+    ("typing", {"to": "SELF", "until": 5}),
     ("history", {"with": "SELF", "limit": 0}),
     ("history", {"with": "SELF", "limit": 201}),
     ("history", {"with": "SELF", "before": -1}),
@@ -63,6 +76,15 @@ async def script(me: Client, other: Client) -> list[Any]:
     await say("private message", {"to": theirs, "content": "changed", "clientID": "c0"})
     await say("private message", {"to": mine, "content": "a note to myself"})
     await say("private message", {"to": theirs, "content": '\u00e9\U0001f600 \\ " \u2028 </script>'})
+    await say("typing", {"to": theirs})
+    await say("typing", {"to": theirs})
+    await say("typing", {"to": mine})
+    await say("received", {"with": theirs, "seq": 1})
+    await say("read", {"with": theirs, "seq": 2, "private": True})
+    await say("read", {"with": theirs, "seq": 1, "private": None})
+    await say("read", {"with": theirs, "seq": 2**53 - 1})
+    await say("read", {"with": theirs, "seq": 2})
+    await say("received", {"with": mine, "seq": 1})
     await say("history", {"with": theirs})
     await say("history", {"with": theirs, "before": 3, "limit": 1})
     await say("history", {"with": theirs, "after": 1, "limit": 1})
@@ -79,9 +101,11 @@ async def script(me: Client, other: Client) -> list[Any]:
     await me.send("history", {"with": theirs})
     yielded.append(await me.events.take("error"))
     yielded.append(await me.events.take("error"))
-    for _ in range(5):
-        yielded.append(await other.events.take("private message"))
-    yielded.append(me.events.named("private message"))
+    await other.command("read", {"with": mine, "seq": 3})
+    yielded.append(await me.events.take("read"))
+    for _ in range(10):
+        yielded.append(await other.events.take())
+    yielded.append([me.events.named(name) for name in ("private message", "received", "typing")])
     await say("logout")
     await me.closed()
     return yielded
@@ -103,7 +127,7 @@ def _neutral(value: Any, names: dict[str, str]) -> Any:
 
 
 def _field(key: str, value: Any, names: dict[str, str]) -> Any:
-    if key in {"at", "created", "seen", "cursor", "door", "next"} and value is not None:
+    if key in {"at", "until", "created", "seen", "cursor", "door", "next"} and value is not None:
         return key
     if key == "id" and isinstance(value, str) and len(value) == 16:
         return "a session"
@@ -113,6 +137,7 @@ def _field(key: str, value: Any, names: dict[str, str]) -> Any:
 async def _play(build: Build, door: str, other_door: str) -> Any:
     house = await build()
     me, other = await house.enter("me", door), await house.enter("other", other_door)
+    await me.events.take("user connected")
     names = {me.session["userID"]: "me", other.session["userID"]: "other"}
     return _neutral(await script(me, other), names)
 

@@ -289,10 +289,10 @@ async def test_the_log_of_a_user_comes_with_both_people() -> None:
     send(house, bob, bob.user.id)
     await turns()
     house.directory.forget([ann.user.id, bob.user.id])
-    log = await house.messages.log(ann.user.id, 0, 10)
+    log = await house.log.read(ann.user.id, 0, 10, 0)
     assert [(e.number, e.sender.username, e.recipient.username) for e in log] == [(1, "ann", "bob")]
     assert house.store.reads.count("find_users") == 1
-    assert [e.number for e in await house.messages.log(bob.user.id, 1, 10)] == [2]
+    assert [e.number for e in await house.log.read(bob.user.id, 1, 10, 0)] == [2]
 
 
 @pytest.mark.gen_test

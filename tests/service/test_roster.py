@@ -55,6 +55,9 @@ async def test_the_snapshot_has_oneself_the_conversations_by_activity_and_everyo
         "messages": [
             {"content": "to bob", "from": ann.user.id, "to": bob.user.id, "id": "1", "seq": 1, "at": 1001}
         ],
+        "unread": 0,
+        "read": 0,
+        "received": 0,
         "seq": 1,
     }
     assert entries[3]["messages"] == []

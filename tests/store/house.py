@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Literal
 
-from tornadochat.models import Batch, Draft, Message, Outcome, Stored, User
+from tornadochat.models import Batch, Draft, Logged, Marked, Marking, MarkKind, Message, Outcome, Stored, User
 from tornadochat.store import Store
 
 When = Literal["before", "after"]
@@ -29,13 +29,22 @@ class House:
             draft.settle(outcome)
 
     @property
-    def published(self) -> list[Message]:
-        """All messages that the listener was told of, in order."""
-        messages: list[Message] = []
+    def heard(self) -> list[Logged]:
+        """Everything that the listener was told of, in order."""
+        logged: list[Logged] = []
         for batch in self.batches:
-            messages += batch.recovered
-            messages += [o.message for _, o in batch.settled if isinstance(o, Stored) and not o.duplicate]
-        return messages
+            logged += batch.recovered
+            for _, outcome in batch.settled:
+                if isinstance(outcome, Stored) and not outcome.duplicate:
+                    logged.append(outcome.message)
+                elif isinstance(outcome, Marked):
+                    logged += outcome.marks
+        return logged
+
+    @property
+    def published(self) -> list[Message]:
+        """The messages among it."""
+        return [logged for logged in self.heard if isinstance(logged, Message)]
 
     async def people(self, *names: str) -> list[User]:
         """New users; the secret of each is the name."""
@@ -48,6 +57,21 @@ class House:
     ) -> asyncio.Future[Outcome]:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.store.append(Draft(sender, recipient, content, client_id, connection, outcome.set_result))
+        return outcome
+
+    def mark(
+        self,
+        kind: MarkKind,
+        sender: User,
+        recipient: User,
+        seq: int,
+        *,
+        private: bool = False,
+        connection: int = 1,
+    ) -> asyncio.Future[Outcome]:
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        settle = outcome.set_result
+        self.store.append(Marking(sender, recipient, kind, seq, private, connection, settle))
         return outcome
 
     async def send(

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.store.house import House
-from tornadochat.models import Message, User
+from tornadochat.models import Logged, Message, User
 
 Open = Callable[..., Awaitable[House]]
 
@@ -69,7 +69,7 @@ async def test_the_log_of_a_user_is_what_was_sent_or_received_in_order(open_hous
         sent.append(await house.said(sender, recipient, "hi"))
     for user in (ann, bob, eve):
         own = [message for message in sent if user.id in (message.sender, message.recipient)]
-        found: list[Message] = []
+        found: list[Logged] = []
         while more := await house.store.log_after(user.id, found[-1].number if found else 0, 2):
             found += more
         assert found == own

@@ -162,5 +162,5 @@ async def test_a_failure_is_logged_without_content(
     with caplog.at_level(logging.DEBUG):
         await house.send(ann, bob, "canary", "canary")
     assert "disk I/O error" in caplog.text
-    assert "messages recovered: 1" in caplog.text
+    assert "events recovered: 1" in caplog.text
     assert "canary" not in caplog.text

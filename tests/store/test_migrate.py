@@ -2,16 +2,19 @@ import sqlite3
 import stat
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from tests.store.house import House
+from tornadochat.models import Marked, User
 from tornadochat.store import Store, StoreError
-from tornadochat.store.migrate import migrate, path_of
+from tornadochat.store.migrate import alembic_config, migrate, path_of
 from tornadochat.store.schema import metadata
 
 Open = Callable[..., Awaitable[House]]
@@ -55,6 +58,61 @@ def test_migrating_again_changes_nothing(path: Path) -> None:
     before = dump(path)
     migrate(path)
     assert dump(path) == before
+
+
+def migrate_to(path: Path, revision: str) -> None:
+    """Make the database as an earlier version did."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), revision)
+    engine.dispose()
+
+
+@pytest.mark.gen_test
+async def test_a_database_of_the_first_version_keeps_what_it_holds_and_counts_what_is_unread(
+    path: Path, open_house: Open
+) -> None:
+    migrate_to(path, "0001")
+    ann, bob, eve = (User(digit * 16, name) for digit, name in zip("123", ("ann", "bob", "eve"), strict=True))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for someone in (ann, bob, eve):
+            values = (int(someone.id, 16), someone.username, someone.username)
+            connection.execute("INSERT INTO user VALUES (?, ?, ?, 0)", values)
+        said = [(ann, bob), (eve, ann), (ann, bob), (bob, ann), (ann, ann), (bob, ann), (bob, ann)]
+        rooms: dict[frozenset[User], list[int]] = {}
+        for number, pair in enumerate(said, 1):
+            room = rooms.setdefault(frozenset(pair), [len(rooms) + 1, 0])
+            room[1] += 1
+            connection.execute(
+                "INSERT INTO message VALUES (?, ?, ?, ?, ?, 'x', 5, NULL, 9)",
+                (number, *room, *(int(someone.id, 16) for someone in pair)),
+            )
+    house = await open_house()
+    assert [m.number for m in await house.store.log_after(ann.id, 0, 99)] == [1, 2, 3, 4, 5, 6, 7]
+    unread: dict[tuple[str, str], int] = {}
+    for reader in (ann, bob, eve):
+        view = await house.store.snapshot(
+            reader.id, everyone_up_to=9, partners=9, conversations=9, messages=9, characters=999
+        )
+        unread |= {(reader.username, c.other.username): c.unread for c in view.conversations}
+    assert unread == {
+        ("ann", "ann"): 0, ("ann", "bob"): 3, ("ann", "eve"): 1, ("bob", "ann"): 2, ("eve", "ann"): 0
+    }  # fmt: skip
+    outcome = await house.mark("read", ann, bob, 4)
+    assert isinstance(outcome, Marked)
+    assert outcome.marks[0].unread == 1
+    assert (await house.said(ann, bob, "on we go")).number == 9
+
+
+def test_an_upgraded_database_is_like_a_new_one(path: Path, tmp_path: Path) -> None:
+    migrate_to(path, "0001")
+    migrate(path)
+    migrate(tmp_path / "new.db")
+
+    def schema(file: Path) -> list[str]:
+        return [line for line in dump(file) if not line.startswith('INSERT INTO "meta"')]
+
+    assert schema(path) == schema(tmp_path / "new.db")
 
 
 def test_servers_that_start_at_once_make_one_database(path: Path) -> None:

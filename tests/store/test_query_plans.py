@@ -1,7 +1,7 @@
 """What a read costs must depend on what it returns, not on how much is stored."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from tornadochat.models import Snapshot
-from tornadochat.store import history, log, roster
+from tornadochat.models import Mark, Snapshot
+from tornadochat.store import history, log, marks, roster
 from tornadochat.store.keys import public_id
 from tornadochat.store.migrate import migrate
 
@@ -35,7 +35,8 @@ def plan(engine: sa.Engine, query: sa.ClauseElement, **parameters: Any) -> list[
 
 def scans(lines: list[str]) -> list[str]:
     """Steps that read a whole table."""
-    tables = ("message", "room", "user", "session")
+    tables = {"message", "mark", "room", "user", "session"}
+    tables |= {"last", "seen", "own_read", "theirs_read", "theirs_received"}
     return [line for line in lines if line.startswith("SCAN") and line.split()[1] in tables]
 
 
@@ -52,10 +53,28 @@ def fill(engine: sa.Engine, count: int) -> None:
             """
             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)
             INSERT INTO message SELECT i + 1, max(i % 4, 1), iif(i % 4 < 2, i / 4 * 2 + i % 4 + 1, i / 4 + 1),
-            i % 4 + 1, iif(i % 4 < 2, 2 - i % 4, i % 4 + 1), 'x', 0, NULL, 0 FROM n
+            i % 4 + 1, iif(i % 4 < 2, 2 - i % 4, i % 4 + 1), 'x', 0, NULL, 0,
+            iif(i % 4 < 2, i / 4 + i % 4, i / 4 + 1) FROM n
             """,
             (count,),
         )
+        # User 1 knows of marks of many others, and has itself read half of what user 2 wrote.
+        connection.exec_driver_sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? / 20 - 1)
+            INSERT INTO mark SELECT 1, 1000 + i, 1, 'read', 1, ? + i, 0 FROM n
+            """,
+            (count, count + 2),
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO mark VALUES (1, 1, 2, 'read', ?, ?, 0)", (count // 4, count + 1)
+        )
+
+
+def look_at_marks(connection: sa.Connection) -> Sequence[object]:
+    """A page after which there is more, if the log is long enough."""
+    marks = history.MARKS_AFTER
+    return connection.execute(marks, {"user": 1, "number": 0, "limit": 10}).all()
 
 
 def steps(engine: sa.Engine, query: Callable[[sa.Connection], object]) -> int:
@@ -89,14 +108,15 @@ def look(connection: sa.Connection, user_id: str) -> Snapshot:
 
 
 QUERIES: dict[str, Callable[[sa.Connection], Sized]] = {
-    "replay": lambda c: history.log_after(c, public_id(1), 30, 20),
-    "replay of messages to oneself": lambda c: history.log_after(c, public_id(3), 30, 20),
+    "replay": lambda c: history.log_after(c, public_id(1), 30, 20, 0),
+    "replay of messages to oneself": lambda c: history.log_after(c, public_id(3), 30, 20, 0),
     "the latest page": lambda c: history.history(
         c, public_id(1), public_id(2), before=None, after=None, limit=20
     )[0],
     "an early page": lambda c: history.history(
         c, public_id(1), public_id(2), before=None, after=20, limit=20
     )[0],
+    "replay of marks": lambda c: [*look_at_marks(c), *look_at_marks(c)],
     "the snapshot": lambda c: look(c, public_id(1)).conversations[0].messages,
 }
 
@@ -124,6 +144,48 @@ def test_replay_reads_the_log_of_the_user_in_order(engine: sa.Engine) -> None:
     assert len(sorts(lines)) <= 2
 
 
+def test_marks_are_read_in_the_order_of_the_log(engine: sa.Engine) -> None:
+    lines = plan(engine, history.MARKS_AFTER, user=1, number=0, limit=200)
+    assert scans(lines) == []
+    assert sorts(lines) == []
+
+
+def test_what_is_unread_is_counted_by_look_ups(engine: sa.Engine) -> None:
+    lines = plan(engine, history.UNREAD, asked="[]")
+    assert scans(lines) == []
+    # The end as of a number is sought from the end of the room, and that is the only thing walked along.
+    assert [line for line in lines if "TEMP B-TREE" in line] == []
+
+
+def test_what_is_unread_takes_as_long_in_a_long_conversation_as_in_a_short_one(tmp_path: Path) -> None:
+    taken = []
+    for count in (400, 40_000):
+        migrate(tmp_path / f"{count}.db")
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/{count}.db")
+        fill(engine, count)
+        with engine.connect() as connection:
+            view = look(connection, public_id(1)).conversations[0]
+            assert (view.other.id, view.unread) == (public_id(2), count // 8)
+            mark = history.log_after(connection, public_id(1), count, 5, 0)[0]
+            assert isinstance(mark, Mark)
+            assert mark.unread == count // 8
+
+        def replay(connection: sa.Connection, count: int = count) -> object:
+            return history.log_after(connection, public_id(1), count, 5, 0)
+
+        taken.append(steps(engine, replay))
+        engine.dispose()
+    assert taken[1] <= taken[0] * 1.01, taken
+
+
+def test_the_end_of_the_log_is_found_at_once(engine: sa.Engine, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {log.LAST}")]
+    assert [line for line in lines if "SEARCH" in line] == [
+        "SEARCH message", "SEARCH mark USING COVERING INDEX mark_number"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("query", [history.LATEST, history.BEFORE, history.AFTER])
 def test_a_page_of_history_reads_only_what_it_returns(engine: sa.Engine, query: sa.ClauseElement) -> None:
     lines = plan(engine, query, low=1, high=2, seq=9, limit=50)
@@ -139,9 +201,13 @@ def test_a_snapshot_reads_only_the_users_own_rooms_and_their_last_messages(engin
     assert scans(plan(engine, roster.LATEST, keys="[1,2]")) == []
 
 
-@pytest.mark.parametrize("statement", [log.EARLIER, log.ROOMS])
-def test_the_writer_looks_things_up_by_index(engine: sa.Engine, path: Path, statement: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "searches"), [(log.EARLIER, 1), (log.ROOMS, 2), (marks.MARKS, 1), (marks.PLACES, 1)]
+)
+def test_the_writer_looks_things_up_by_index(
+    engine: sa.Engine, path: Path, statement: str, searches: int
+) -> None:
     with closing(sqlite3.connect(path)) as connection:
         lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("[]",))]
     assert scans(lines) == []
-    assert len([line for line in lines if line.startswith("SEARCH")]) == 1
+    assert len([line for line in lines if line.startswith("SEARCH")]) == searches

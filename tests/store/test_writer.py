@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ExpectLog
 from tests.store.house import House
 from tornadochat.errors import ChatError
-from tornadochat.models import Batch, Message, Outcome, Refused, Stored
+from tornadochat.models import Batch, Logged, Outcome, Refused, Stored
 from tornadochat.store.connection import connect
 
 Open = Callable[..., Awaitable[House]]
@@ -57,7 +57,7 @@ async def test_flushed_waits_for_everything_appended_before_it(open_house: Open)
 
 @pytest.mark.gen_test
 async def test_what_the_listener_was_told_of_can_be_read(open_house: Open) -> None:
-    reads: list[tuple[int, asyncio.Future[list[Message]]]] = []
+    reads: list[tuple[int, asyncio.Future[list[Logged]]]] = []
 
     def listener(_: Batch) -> None:
         number = house.store.last_number

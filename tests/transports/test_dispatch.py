@@ -11,7 +11,7 @@ from tests.conftest import ExpectLog
 from tests.fakes import Answers, FakeTransport, House, refused, turns, until
 from tornadochat.delivery.connection import Connection
 from tornadochat.errors import ChatError, Code
-from tornadochat.models import Draft
+from tornadochat.models import Appended
 from tornadochat.protocol import COMMANDS, Empty, HistoryReply, MessageReply, UsersReply
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.inbox import Call, Inbox
@@ -22,7 +22,7 @@ class Door:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.dispatch = Dispatch(house.messages, house.roster, house.identity)
+        self.dispatch = Dispatch(house.messages, house.marks, house.typing, house.roster, house.identity)
         self.ann: Connection
         self.bob: Connection
         self.to_ann: FakeTransport
@@ -70,6 +70,9 @@ async def test_every_command_of_the_table_is_carried_out() -> None:
     door = await Door.open()
     replies: dict[str, object] = {
         "private message": MessageReply("1", 1, 1001, False),
+        "received": Empty(),
+        "read": Empty(),
+        "typing": Empty(),
         "history": HistoryReply,
         "users": UsersReply,
         "sessions": list,
@@ -78,6 +81,9 @@ async def test_every_command_of_the_table_is_carried_out() -> None:
     }
     data: dict[str, Any] = {
         "private message": {"to": door.bob.user.id, "content": "hi"},
+        "received": {"with": door.bob.user.id, "seq": 1},
+        "read": {"with": door.bob.user.id, "seq": 1},
+        "typing": {"to": door.bob.user.id},
         "history": {"with": door.bob.user.id},
         "revoke": {"id": "unknown"},
     }
@@ -242,7 +248,7 @@ async def test_a_fault_in_what_is_done_at_once_is_an_incident_too(expect_log: Ex
     door = await Door.open()
     expect_log("incident .* in private message")
 
-    def fail(draft: Draft) -> None:
+    def fail(entry: Appended) -> None:
         raise ZeroDivisionError
 
     door.house.store.append = fail  # type: ignore[method-assign]

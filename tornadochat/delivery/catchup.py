@@ -16,8 +16,12 @@ from tornadochat.events import LogEvent
 
 PAGE = 200
 
-ReadLog = Callable[[str, int, int], Awaitable[list[LogEvent]]]
-"""The next events of a user: (user id, after this number, at most so many), ascending."""
+ReadLog = Callable[[str, int, int, int], Awaitable[list[LogEvent]]]
+"""The next events of a user, ascending.
+
+The arguments: user id, after this number, at most so many, and the position of the roster that the
+reader holds.
+"""
 
 
 class CatchUp:
@@ -72,7 +76,7 @@ class CatchUp:
         The rest of the page is dropped here and read again later: held while the reader drains, it
         would cost many times what the outbox may hold.
         """
-        page = await self._read(connection.user.id, connection.position, PAGE)
+        page = await self._read(connection.user.id, connection.position, PAGE, connection.snapshot)
         for event in page:
             if connection.crowded or not connection.open:
                 return False

@@ -32,6 +32,7 @@ class Connection:
         "partners",
         "position",
         "session",
+        "snapshot",
         "told",
         "transport",
     )
@@ -52,6 +53,8 @@ class Connection:
         self.live = False
         self.position = 0
         self.noted = 0
+        # The position of the roster that it was sent, which may be ahead of what is replayed to it.
+        self.snapshot = 0
         self.held: dict[str, User] = {}
         # Of whom it has been told, and what last: the other users of its roster, as the client sees them.
         self.told: dict[str, bool] = {session.user.id: True}
@@ -86,8 +89,15 @@ class Connection:
         other = event.other(self.user.id)
         if other.id not in self.told:
             self.introduce(other, online(other.id))
-        if event.message.connection != self.id:
+        if event.connection != self.id:
             self.transport.send(event)
+
+    def hint(self, event: Event) -> bool:
+        """Takes an event that may be lost: sends it to one who is live and reads, else drops it."""
+        sent = self.live and not self.crowded
+        if sent:
+            self.transport.send(event)
+        return sent
 
     def introduce(self, user: User, connected: bool) -> None:
         """Tells of a person who is (`connected`) or is not there."""

@@ -69,8 +69,8 @@ class Hub:
         return list(self._watchers.get(user_id, ()))
 
     def publish(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
-        """Hands a durable event to the connections of the two people it concerns, and to no other."""
-        for user_id in {event.sender.id, event.recipient.id}:
+        """Hands a durable event to the connections of those it concerns, and to no other."""
+        for user_id in event.audience:
             for connection in self.of(user_id):
                 self.watch(connection, (event.other(user_id).id,))
                 with self.guarding(connection):

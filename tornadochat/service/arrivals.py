@@ -78,6 +78,7 @@ class Arrivals:
             return
         if reason is not None:
             connection.transport.send(events.reset(reason))
+        connection.snapshot = snapshot.position
         connection.position = snapshot.position if number is None else number
         connection.transport.send(self._roster.event(connection, snapshot))
         self._hub.watch(connection, connection.told)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from tornadochat.errors import ChatError, Code
 from tornadochat.models import User
 from tornadochat.store import Store
 
 REMEMBERED = 50_000
+EXISTING = "the userID of an existing user"
 
 
 class Directory:
@@ -47,3 +49,10 @@ class Directory:
                 self.remember(user)
             found.update(stored)
         return found
+
+    async def get(self, user_id: str, field: str) -> User:
+        """The user whom this field of a command names. Raises ChatError `unknown_user`."""
+        user = (await self.find((user_id,))).get(user_id)
+        if user is None:
+            raise ChatError(Code.unknown_user, field=field, expected=EXISTING)
+        return user

@@ -1,16 +1,13 @@
-"""Private messages: into the log, then out to the two people they concern. Nobody else."""
+"""Private messages: into the log, and pages of it."""
 
-import logging
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from tornadochat.delivery.connection import Connection
-from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Code
-from tornadochat.events import LogEvent
-from tornadochat.models import Batch, Draft, Message, Outcome, Refused, Stored, User
+from tornadochat.models import Draft, Outcome, Refused, Stored, User
 from tornadochat.protocol import (
     EVENT_BYTES_MAX,
     History,
@@ -20,39 +17,32 @@ from tornadochat.protocol import (
     PrivateMessage,
     encode,
 )
-from tornadochat.service.directory import Directory
-from tornadochat.service.presence import Presence
+from tornadochat.service.directory import EXISTING, Directory
 from tornadochat.service.replies import Reply
 from tornadochat.store import Store
 
-_log: Final = logging.getLogger(__name__)
-_EXISTING: Final = "the userID of an existing user"
 _REFUSED: Final[Mapping[str, tuple[str | None, str | None]]] = MappingProxyType(
     {
         "conflict": ("clientID", "a new clientID, or the to and content that it was first sent with"),
-        "unknown_user": ("to", _EXISTING),
+        "unknown_user": ("to", EXISTING),
         "unavailable": (None, None),
     }
 )
 
 
 class Messages:
-    """Sends, publishes what was committed, and pages through what was said."""
+    """Sends, and pages through what was said."""
 
     def __init__(
         self,
         store: Store,
-        hub: Hub,
         directory: Directory,
-        presence: Presence,
         *,
         characters: int,
         history_page: int,
     ) -> None:
         self._store = store
-        self._hub = hub
         self._directory = directory
-        self._presence = presence
         self._characters = characters
         self._history_page = history_page
 
@@ -70,13 +60,13 @@ class Messages:
 
     async def send(self, connection: Connection, command: PrivateMessage, reply: Reply) -> None:
         """Sends to anyone who exists. Raises ChatError `unknown_user` if nobody bears that id."""
-        self._send(connection, await self._other(command.to, "to"), command, reply)
+        self._send(connection, await self._directory.get(command.to, "to"), command, reply)
 
     async def history(self, connection: Connection, command: History, reply: Reply) -> None:
         """Answers with a page of the conversation."""
         if command.before is not None and command.after is not None:
             raise ChatError(Code.invalid, field="after", expected="either before or after, not both")
-        other = await self._other(command.with_, "with")
+        other = await self._directory.get(command.with_, "with")
         messages, more = await self._store.history(
             connection.user.id,
             other.id,
@@ -91,37 +81,6 @@ class Messages:
     async def settled(self) -> None:
         """Returns when every message sent so far has its outcome, so that reads see it."""
         await self._store.flushed()
-
-    def publish(self, batch: Batch) -> None:
-        """What the store calls after each commit: first everyone is told, then the senders.
-
-        Recovered messages are published by sending those they concern back to the log.
-        """
-        for message in batch.recovered:
-            for user_id in {message.sender, message.recipient}:
-                self._hub.reread(user_id, message.number)
-        for draft, outcome in batch.settled:
-            if isinstance(outcome, Stored) and not outcome.duplicate:
-                event = self.event(outcome.message, draft.sender, draft.recipient)
-                self._hub.publish(event, online=self._presence.online)
-        for draft, outcome in batch.settled:
-            try:
-                draft.settle(outcome)
-            except Exception:
-                _log.exception("a reply failed")
-
-    async def log(self, user_id: str, number: int, limit: int) -> list[LogEvent]:
-        """The user's next events of the log, for catching up."""
-        messages = await self._store.log_after(user_id, number, limit)
-        others = {m.other(user_id) for m in messages}
-        people = await self._directory.find(others | {user_id})
-        for connection in self._hub.of(user_id):
-            self._hub.watch(connection, others)
-        return [self.event(m, people[m.sender], people[m.recipient]) for m in messages]
-
-    def event(self, message: Message, sender: User, recipient: User) -> LogEvent:
-        """The event of a stored message."""
-        return LogEvent(message, sender, recipient, self._store.epoch)
 
     def _send(self, connection: Connection, recipient: User, command: PrivateMessage, reply: Reply) -> None:
         if len(command.content) > self._characters:
@@ -141,18 +100,12 @@ class Messages:
             )
         )
 
-    async def _other(self, user_id: str, field: str) -> User:
-        user = (await self._directory.find((user_id,))).get(user_id)
-        if user is None:
-            raise ChatError(Code.unknown_user, field=field, expected=_EXISTING)
-        return user
-
 
 def _answer(reply: Reply, outcome: Outcome) -> None:
     if isinstance(outcome, Refused):
         field, expected = _REFUSED[outcome.code]
         reply(ChatError(Code(outcome.code), field=field, expected=expected))
-    else:
+    elif isinstance(outcome, Stored):
         message = outcome.message
         reply(MessageReply(message.id, message.seq, message.at, outcome.duplicate))
 

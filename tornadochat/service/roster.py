@@ -85,6 +85,9 @@ class Roster:
             username=conversation.other.username,
             connected=self._presence.online(conversation.other.id),
             messages=[MessageData.of(message) for message in conversation.messages],
+            unread=conversation.unread,
+            read=conversation.read,
+            received=conversation.received,
             seq=conversation.seq,
         )
 

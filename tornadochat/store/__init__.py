@@ -1,4 +1,4 @@
-"""Everything durable: users, sessions, and the log of messages."""
+"""Everything durable: users, sessions, and the log of messages and marks."""
 
 from tornadochat.store.folding import folded
 from tornadochat.store.migrate import StoreError

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tornadochat.models import Batch, Draft, Message
+from tornadochat.models import Appended, Batch, Logged
 from tornadochat.store.jobs import Job, run_jobs
 from tornadochat.store.log import UNAVAILABLE, Log
 
@@ -38,13 +38,13 @@ class Ledger:
         self._last = log.last
         self._reason = ""
 
-    def hop(self, drafts: Sequence[Draft], jobs: Sequence[Job[Any]]) -> Landing:
-        """Commit the drafts, then the jobs. Never raises."""
+    def hop(self, entries: Sequence[Appended], jobs: Sequence[Job[Any]]) -> Landing:
+        """Commit the entries, then the jobs. Never raises."""
         landing = Landing([], jobs, self._last)
         self._mend(landing)
-        if drafts:
-            outcomes = self._log.append(drafts) if self._log else [UNAVAILABLE] * len(drafts)
-            landing.batches.append(Batch(list(zip(drafts, outcomes, strict=True)), []))
+        if entries:
+            outcomes = self._log.append(entries) if self._log else [UNAVAILABLE] * len(entries)
+            landing.batches.append(Batch(list(zip(entries, outcomes, strict=True)), []))
             self._mend(landing)
         if jobs:
             self._run(jobs)
@@ -91,9 +91,9 @@ class Ledger:
         landing.users = log.users
         if recovered:
             landing.batches.append(Batch([], recovered))
-        _logger.warning("the database is open again; messages recovered: %d", len(recovered))
+        _logger.warning("the database is open again; events recovered: %d", len(recovered))
 
-    def _reopened(self) -> tuple[Log, list[Message]]:
+    def _reopened(self) -> tuple[Log, list[Logged]]:
         log = self._reopen()
         try:
             if log.epoch != self._epoch or log.last < self._last:

@@ -8,11 +8,22 @@ from typing import Final
 
 import msgspec
 
-from tornadochat.models import Draft, Message, Millis, Outcome, Refused, Stored
+from tornadochat.models import (
+    Appended,
+    Draft,
+    Logged,
+    Marking,
+    Message,
+    Millis,
+    Outcome,
+    Refused,
+    Stored,
+)
 from tornadochat.store.connection import Connect, Durability, prepare_writing
-from tornadochat.store.keys import key_of
+from tornadochat.store.keys import key_or_nobody
+from tornadochat.store.marks import UPSERT, Marks
 from tornadochat.store.people import probe
-from tornadochat.store.rows import MESSAGE_FIELDS, message_of
+from tornadochat.store.rows import MARK_FIELDS, MESSAGE_FIELDS, mark_of, message_of
 
 _logger = logging.getLogger("tornadochat.store")
 
@@ -23,9 +34,6 @@ _UNKNOWN_USER: Final = Refused("unknown_user")
 # A cached room is about 300 bytes; a batch, which needs all its rooms at once, has at most 500.
 _ROOMS_CACHED: Final = 20_000
 
-# The key of no user: foreign keys refuse it, as they refuse a user who is gone.
-_NOBODY: Final = -1
-
 # CROSS JOIN keeps SQLite from turning the join round: what was asked for leads, the index follows.
 EARLIER: Final = f"""
 SELECT {", ".join(f"message.{field}" for field in MESSAGE_FIELDS)}
@@ -33,25 +41,31 @@ FROM json_each(?) AS asked CROSS JOIN message
 ON message.sender = asked.value ->> 0 AND message.client_id = asked.value ->> 1
 """
 ROOMS: Final = """
-SELECT room.low, room.high, room.id, room.seq, room.at
+SELECT room.low, room.high, room.id, room.seq, message.lows, room.at
 FROM json_each(?) AS asked CROSS JOIN room
 ON room.low = asked.value ->> 0 AND room.high = asked.value ->> 1
+CROSS JOIN message ON message.room = room.id AND message.seq = room.seq
+"""
+LAST: Final = """
+SELECT max(coalesce((SELECT max(number) FROM message), 0), coalesce((SELECT max(number) FROM mark), 0))
 """
 _NEWER: Final = f"SELECT {', '.join(MESSAGE_FIELDS)} FROM message WHERE number > ? ORDER BY number"
+_NEWER_MARKS: Final = f"SELECT {', '.join(MARK_FIELDS)} FROM mark WHERE number > ? ORDER BY number"
 _INSERT: Final = """
-INSERT INTO message (number, room, seq, sender, recipient, content, at, client_id, connection)
+INSERT INTO message (number, room, seq, sender, recipient, content, at, client_id, connection, lows)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-       value ->> 7, value ->> 8
+       value ->> 7, value ->> 8, value ->> 9
 FROM json_each(?)
 """
 
 _Pair = tuple[int, int]
-_Row = tuple[int, int, int, int, int, str, Millis, str | None, int]
+_Row = tuple[int, int, int, int, int, str, Millis, str | None, int, int]
 
 
 class _Room(msgspec.Struct):
     id: int
     seq: int
+    lows: int
     at: Millis
 
 
@@ -76,31 +90,33 @@ class Log:
         self._clock = clock
         self._reload()
 
-    def newer(self, number: int) -> list[Message]:
-        """All messages above `number`, in log order. Raises sqlite3.Error."""
-        return [message_of(row) for row in self.connection.execute(_NEWER, (number,))]
+    def newer(self, number: int) -> list[Logged]:
+        """Everything above `number`, in log order. Raises sqlite3.Error."""
+        newer: list[Logged] = [message_of(row) for row in self.connection.execute(_NEWER, (number,))]
+        newer += [mark_of(row) for row in self.connection.execute(_NEWER_MARKS, (number,))]
+        return sorted(newer, key=lambda logged: logged.number)
 
-    def append(self, drafts: Sequence[Draft]) -> list[Outcome]:
-        """Make the drafts durable in one commit and tell what became of each, in their order.
+    def append(self, entries: Sequence[Appended]) -> list[Outcome]:
+        """Make the entries durable in one commit and tell what became of each, in their order.
 
-        Never raises. An error which is not the fault of a draft makes the log `broken`; drafts that
+        Never raises. An error which is not the fault of an entry makes the log `broken`; entries that
         may or may not be durable are then refused as `unavailable`.
         """
         try:
             try:
-                return self._commit(drafts)
+                return self._commit(entries)
             except sqlite3.IntegrityError:
                 self._reload()
         except Exception as error:
             self._broke(error)
-        return [self._append_one(draft) for draft in drafts]
+        return [self._append_one(entry) for entry in entries]
 
-    def _append_one(self, draft: Draft) -> Outcome:
+    def _append_one(self, entry: Appended) -> Outcome:
         if self.broken:
             return UNAVAILABLE
         try:
             try:
-                return self._commit([draft])[0]
+                return self._commit([entry])[0]
             except sqlite3.IntegrityError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
                     raise
@@ -110,54 +126,74 @@ class Log:
             self._broke(error)
             return UNAVAILABLE
 
-    def _commit(self, drafts: Sequence[Draft]) -> list[Outcome]:
-        senders = [_key(draft.sender.id) for draft in drafts]
-        pairs = [
-            _pair(sender, _key(draft.recipient.id)) for sender, draft in zip(senders, drafts, strict=True)
-        ]
-        known = self._earlier(senders, drafts)
+    def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
+        senders = [key_or_nobody(entry.sender.id) for entry in entries]
+        recipients = [key_or_nobody(entry.recipient.id) for entry in entries]
+        pairs = list(map(_pair, senders, recipients))
+        known = self._earlier(senders, entries)
         self._load_rooms(pairs)
-        now = self._clock()
+        marks = self._marks(entries, senders, recipients)
+        now, number = self._clock(), self.last
         outcomes: list[Outcome] = []
         rests_on: list[int] = []  # the message that each outcome is about, or in conflict with
         rows: list[_Row] = []
-        for draft, sender, pair in zip(drafts, senders, pairs, strict=True):
-            client_id = draft.client_id
+        for entry, sender, recipient, pair in zip(entries, senders, recipients, pairs, strict=True):
+            if isinstance(entry, Marking):
+                assert marks is not None
+                marked = marks.move((entry, sender, recipient), self._rooms[pair], number + 1)
+                number += bool(marked.marks)
+                outcomes.append(marked)
+                rests_on.append(number if marked.marks else 0)
+                continue
+            client_id = entry.client_id
             message = known.get((sender, client_id)) if client_id is not None else None
             if message is not None:
-                outcomes.append(_again(draft, message))
-            else:
-                message, row = self._number(draft, sender, pair, now, self.last + len(rows) + 1)
-                rows.append(row)
-                outcomes.append(Stored(message, duplicate=False))
-                if client_id is not None:
-                    known[sender, client_id] = message
-            rests_on.append(message.number)
-        if self._insert(rows):
+                outcomes.append(_again(entry, message))
+                rests_on.append(message.number)
+                continue
+            number += 1
+            message, row = self._number(entry, sender, recipient, now, number)
+            rows.append(row)
+            outcomes.append(Stored(message, duplicate=False))
+            rests_on.append(number)
+            if client_id is not None:
+                known[sender, client_id] = message
+            if marks is not None:
+                marks.note(self._rooms[pair])
+        if number == self.last or self._write(rows, marks, number):
             return outcomes
         return [
-            outcome if number <= self.last else UNAVAILABLE
-            for outcome, number in zip(outcomes, rests_on, strict=True)
+            outcome if rest <= self.last else UNAVAILABLE
+            for outcome, rest in zip(outcomes, rests_on, strict=True)
         ]
 
-    def _insert(self, rows: list[_Row]) -> bool:
-        """Whether the rows are durable; if not, nobody can tell."""
+    def _write(self, rows: list[_Row], marks: Marks | None, last: int) -> bool:
+        """Whether everything up to the number `last` is durable; if not, nobody can tell."""
+        moved = marks.rows if marks is not None else []
         try:
+            # One statement is a transaction of its own; two are made one.
+            if rows and moved:
+                self.connection.execute("BEGIN IMMEDIATE")
             if rows:
                 self.connection.execute(_INSERT, (_json(rows),))
+            if moved:
+                self.connection.execute(UPSERT, (_json(moved),))
+            if rows and moved:
+                self.connection.execute("COMMIT")
         except sqlite3.IntegrityError:
             raise
         except Exception as error:
             self._broke(error)
             return False
-        self.last += len(rows)
+        self.last = last
         return True
 
     def _number(
-        self, draft: Draft, sender: int, pair: _Pair, now: Millis, number: int
+        self, draft: Draft, sender: int, recipient: int, now: Millis, number: int
     ) -> tuple[Message, _Row]:
-        room = self._rooms[pair]
+        room = self._rooms[_pair(sender, recipient)]
         room.seq += 1
+        room.lows += sender <= recipient
         room.at = at = max(now, room.at)  # the clock may go back, a conversation may not
         message = Message(
             number,
@@ -169,34 +205,51 @@ class Log:
             draft.client_id,
             draft.connection,
         )
-        recipient = pair[0] if sender == pair[1] else pair[1]
         return message, (
-            number, room.id, room.seq, sender, recipient, draft.content, at, draft.client_id, draft.connection
+            number, room.id, room.seq, sender, recipient, draft.content, at, draft.client_id,
+            draft.connection, room.lows
         )  # fmt: skip
 
-    def _earlier(self, senders: list[int], drafts: Sequence[Draft]) -> dict[tuple[int, str], Message]:
+    def _earlier(self, senders: list[int], entries: Sequence[Appended]) -> dict[tuple[int, str], Message]:
         """The messages that were stored before with the clientIDs of these drafts."""
         asked = [
-            (sender, draft.client_id)
-            for sender, draft in zip(senders, drafts, strict=True)
-            if draft.client_id is not None
+            (sender, entry.client_id)
+            for sender, entry in zip(senders, entries, strict=True)
+            if isinstance(entry, Draft) and entry.client_id is not None
         ]
         if not asked:
             return {}
         found = self.connection.execute(EARLIER, (_json(asked),)).fetchall()
         return {(row[1], row[6]): message_of(row) for row in found}
 
+    def _marks(self, entries: Sequence[Appended], senders: list[int], recipients: list[int]) -> Marks | None:
+        """How far those had come who mark something; None, and nothing read, if nobody does."""
+        asked = [
+            (entry, sender, recipient)
+            for entry, sender, recipient in zip(entries, senders, recipients, strict=True)
+            if isinstance(entry, Marking)
+        ]
+        if not asked:
+            return None
+        marks = Marks(self.connection, asked)
+        reading = [(entry.seq, self._rooms[_pair(*pair)]) for entry, *pair in asked if entry.kind == "read"]
+        marks.locate((room.id, seq) for seq, room in reading if 0 < seq < room.seq)
+        # A seq at the end now may be below it when its turn comes.
+        for _, room in reading:
+            marks.note(room)
+        return marks
+
     def _load_rooms(self, pairs: list[_Pair]) -> None:
         """Have the counters of these rooms in memory; a conversation without messages starts here."""
         rooms = self._rooms
         missing = [pair for pair in set(pairs) if pair not in rooms]
         if missing:
-            for low, high, key, seq, at in self.connection.execute(ROOMS, (_json(missing),)).fetchall():
-                rooms[low, high] = _Room(key, seq, at)
+            for low, high, *counters in self.connection.execute(ROOMS, (_json(missing),)).fetchall():
+                rooms[low, high] = _Room(*counters)
             for pair in missing:
                 if pair not in rooms:
                     self._last_room += 1
-                    rooms[pair] = _Room(self._last_room, 0, 0)
+                    rooms[pair] = _Room(self._last_room, 0, 0, 0)
         if len(rooms) > _ROOMS_CACHED:
             needed = set(pairs)
             self._rooms = {pair: room for pair, room in rooms.items() if pair in needed}
@@ -204,7 +257,9 @@ class Log:
     def _reload(self) -> None:
         """Forget what was numbered in vain. Raises sqlite3.Error."""
         self._rooms.clear()
-        self.last = self.connection.execute("SELECT coalesce(max(number), 0) FROM message").fetchone()[0]
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self.last = self.connection.execute(LAST).fetchone()[0]
         self._last_room = self.connection.execute("SELECT coalesce(max(id), 0) FROM room").fetchone()[0]
 
     def _broke(self, error: Exception) -> None:
@@ -225,11 +280,6 @@ def open_log(path: Path, connect: Connect, durability: Durability, clock: Callab
     except BaseException:
         connection.close()
         raise
-
-
-def _key(public: str) -> int:
-    key = key_of(public)
-    return _NOBODY if key is None else key
 
 
 def _pair(one: int, other: int) -> _Pair:

@@ -1,16 +1,18 @@
 """Queries about people: sessions, users by id and by name, and the snapshot at connect."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 
-from tornadochat.models import Conversation, Message, Session, Snapshot, User
+from tornadochat.models import Conversation, MarkKind, Message, Session, Snapshot, User
 from tornadochat.store.folding import end_of_prefix
 from tornadochat.store.keys import key_of, keys_of
+from tornadochat.store.log import LAST
+from tornadochat.store.marks import unread
 from tornadochat.store.rows import MESSAGE_FIELDS, message_of, session_of, user_of
-from tornadochat.store.schema import message, room, session, user
+from tornadochat.store.schema import mark, message, room, session, user
 
 _SESSIONS: Final = sa.select(
     session.c.id, session.c.user, user.c.username, session.c.door, session.c.created, session.c.seen
@@ -28,7 +30,7 @@ _COUNTED_UP_TO: Final = sa.select(sa.func.count()).select_from(
     sa.select(user.c.id).limit(sa.bindparam("limit")).subquery()
 )
 
-_POSITION: Final = sa.select(sa.func.coalesce(sa.func.max(message.c.number), 0))
+_POSITION: Final = sa.text(LAST)
 _ME: Final = sa.bindparam("me", type_=sa.Integer)
 _MINE: Final = sa.union_all(
     sa.select(room.c.id, room.c.seq, room.c.number, room.c.high.label("other")).where(room.c.low == _ME),
@@ -37,9 +39,35 @@ _MINE: Final = sa.union_all(
 _FIRST: Final = (
     sa.select(_MINE).order_by(_MINE.c.number.desc()).limit(sa.bindparam("limit", type_=sa.Integer)).subquery()
 )
+_LAST, _SEEN = message.alias("last"), message.alias("seen")
+_OWN_READ, _READ, _RECEIVED = mark.alias("own_read"), mark.alias("theirs_read"), mark.alias("theirs_received")
+
+
+def _mark_is(marks: sa.FromClause, sender: sa.ColumnElement[int], kind: MarkKind) -> sa.ColumnElement[bool]:
+    """The condition that it is the mark of this kind, of this one of the two, as I may know it."""
+    recipient = _FIRST.c.other if sender is _ME else _ME
+    members = sa.and_(marks.c.sender == sender, marks.c.recipient == recipient)
+    return sa.and_(marks.c.viewer == _ME, members, marks.c.kind == kind)
+
+
+# Every join is one look-up by a key; `seen` is the message at one's own read mark.
 ROOMS: Final = (
-    sa.select(_FIRST.c.id, _FIRST.c.seq, user.c.id, user.c.username)
+    sa.select(
+        _FIRST.c.id,
+        _FIRST.c.seq,
+        user.c.id,
+        user.c.username,
+        _FIRST.c.seq - sa.func.coalesce(_SEEN.c.seq, 0),
+        _LAST.c.lows - sa.func.coalesce(_SEEN.c.lows, 0),
+        sa.func.coalesce(_READ.c.seq, 0),
+        sa.func.coalesce(_RECEIVED.c.seq, 0),
+    )
     .join(user, user.c.id == _FIRST.c.other)
+    .join(_LAST, sa.and_(_LAST.c.room == _FIRST.c.id, _LAST.c.seq == _FIRST.c.seq))
+    .outerjoin(_OWN_READ, _mark_is(_OWN_READ, _ME, "read"))
+    .outerjoin(_SEEN, sa.and_(_SEEN.c.room == _FIRST.c.id, _SEEN.c.seq == _OWN_READ.c.seq))
+    .outerjoin(_READ, _mark_is(_READ, _FIRST.c.other, "read"))
+    .outerjoin(_RECEIVED, _mark_is(_RECEIVED, _FIRST.c.other, "received"))
     .order_by(_FIRST.c.number.desc())
 )
 # The seqs of a room have no gaps, so its last messages are known by their numbers.
@@ -103,14 +131,26 @@ def snapshot(
 ) -> Snapshot:
     """The user's roster, see `Store.snapshot`; all of it as of one position."""
     me = key_of(user_id)
-    position = connection.scalars(_POSITION).one()
+    position: int = connection.scalars(_POSITION).one()
     everyone = connection.scalars(_COUNTED_UP_TO, {"limit": everyone_up_to + 1}).one() <= everyone_up_to
     rooms = connection.execute(ROOMS, {"me": me, "limit": -1 if everyone else partners}).all()
     latest = _latest(connection, [row[0] for row in rooms[:conversations]], messages, characters)
-    found = [Conversation(user_of(row[2:]), seq=row[1], messages=latest.get(row[0], [])) for row in rooms]
+    found = [_conversation(me or 0, row, latest.get(row[0], [])) for row in rooms]
     shown = {user_id, *(conversation.other.id for conversation in found)}
     others = map(user_of, connection.execute(_USERS_BY_NAME)) if everyone else ()
     return Snapshot(position, found, [other for other in others if other.id not in shown])
+
+
+def _conversation(me: int, row: Sequence[Any], messages: list[Message]) -> Conversation:
+    _, seq, other, username, above, lows, read, received = row
+    return Conversation(
+        user_of((other, username)),
+        seq,
+        messages,
+        unread=unread(me, other, above, lows),
+        read=read,
+        received=max(read, received),
+    )
 
 
 def _latest(

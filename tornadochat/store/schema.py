@@ -81,6 +81,7 @@ message = Table(
     Column("at", Integer, nullable=False),
     Column("client_id", Text),
     Column("connection", Integer, nullable=False),
+    Column("lows", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("room", "seq", name="message_place"),
     Index(
         "message_client_id", "sender", "client_id", unique=True, sqlite_where=text("client_id IS NOT NULL")
@@ -89,3 +90,28 @@ message = Table(
     Index("message_sender", "sender"),
     Index("message_recipient", "recipient"),
 )
+"""`lows`: how many messages of the room, up to this one, are by its `low`.
+
+It is what unread messages are counted with, in two look-ups however many there are.
+"""
+
+mark = Table(
+    "mark",
+    metadata,
+    # No foreign keys: only who is a member of a room has marks, and members are never deleted.
+    Column("viewer", Integer, primary_key=True),
+    Column("sender", Integer, primary_key=True),
+    Column("recipient", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("connection", Integer, nullable=False),
+    Index("mark_log", "viewer", "number", unique=True),
+    Index("mark_number", "number"),
+    sqlite_with_rowid=False,
+)
+"""How far `sender` has come in the conversation with `recipient`, as `viewer`, one of the two, may know.
+
+Each row is an event of the log of its viewer, at its own number: were the two kinds, or the two views,
+one row with one number, a cursor between two changes would pass over the first of them.
+"""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from tornadochat.errors import ChatError
-from tornadochat.models import Batch, Door, Draft, Message, Millis, Session, Snapshot, User
+from tornadochat.models import Appended, Batch, Door, Logged, Message, Millis, Session, Snapshot, User
 from tornadochat.store import history, people, roster
 from tornadochat.store.claim import Claim
 from tornadochat.store.connection import Connect, Durability, File, connect
@@ -27,9 +27,9 @@ def clock() -> Millis:
 
 
 class Store:
-    """Users, sessions and the log of messages, in one SQLite file.
+    """Users, sessions and the log of messages and marks, in one SQLite file.
 
-    One thread writes: messages as they come, in batches, each batch settled by a call of the
+    One thread writes: what is to be logged as it comes, in batches, each batch settled by a call of the
     listener; other changes in between. Reads run beside it and see everything whose commit the
     listener has been told of. Where the database fails, methods raise ChatError `unavailable`.
     """
@@ -82,9 +82,9 @@ class Store:
         """How many users are stored."""
         return self._writer.users
 
-    def append(self, draft: Draft) -> None:
-        """Have the draft stored; the listener will settle it, in the order of these calls."""
-        self._writer.append(draft)
+    def append(self, entry: Appended) -> None:
+        """Have it stored; the listener will settle it, in the order of these calls."""
+        self._writer.append(entry)
 
     async def flushed(self) -> None:
         """Wait until everything appended before this call has gone through the listener."""
@@ -137,9 +137,13 @@ class Store:
             history.history, user_id, other_id, before=before, after=after, limit=limit
         )
 
-    async def log_after(self, user_id: str, number: int, limit: int) -> list[Message]:
-        """What the user sent or received above `number`, in log order; to oneself: once."""
-        return await self._reader.run(history.log_after, user_id, number, limit)
+    async def log_after(self, user_id: str, number: int, limit: int, snapshot: int = 0) -> list[Logged]:
+        """What the log has for the user above `number`, in its order; a message to oneself: once.
+
+        `snapshot` is the position of the roster that the reader holds. What is unread is counted as of
+        the mark or as of there, whichever is later: the reader counts on from the later one.
+        """
+        return await self._reader.run(history.log_after, user_id, number, limit, snapshot)
 
     async def snapshot(
         self,

@@ -10,17 +10,17 @@ from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.models import Batch, Draft
+from tornadochat.models import Appended, Batch, Marking
 from tornadochat.store.jobs import Job
 from tornadochat.store.ledger import Landing, Ledger
 from tornadochat.store.log import UNAVAILABLE
 
 _logger = logging.getLogger("tornadochat.store")
 
-_BATCH_DRAFTS: Final = 500
+_BATCH_ENTRIES: Final = 500
 _BATCH_BYTES: Final = 1 << 20
 
-_Work = tuple[list[Draft], list[Job[Any]]]
+_Work = tuple[list[Appended], list[Job[Any]]]
 T = TypeVar("T")
 
 
@@ -36,22 +36,22 @@ class Writer:
         self.users = users
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._drafts: list[Draft] = []
+        self._entries: list[Appended] = []
         self._jobs: list[Job[Any]] = []
         self._appended = 0
         self._settled = 0
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._hopping = False
-        self._after_drafts = False
+        self._after_entries = False
         self._closed = False
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         # A daemon, so that a program which forgot to close can still end: SQLite needs no farewell.
         self._thread = threading.Thread(target=self._work, args=(ledger,), name="store-writer", daemon=True)
         self._thread.start()
 
-    def append(self, draft: Draft) -> None:
-        """Take the draft; the listener will hear what became of it."""
-        self._drafts.append(draft)
+    def append(self, entry: Appended) -> None:
+        """Take the entry; the listener will hear what became of it."""
+        self._entries.append(entry)
         self._appended += 1
         self._wake()
 
@@ -89,20 +89,20 @@ class Writer:
 
     def _hop(self) -> None:
         if self._closed:
-            refused = [(draft, UNAVAILABLE) for draft in self._drafts]
-            self._drafts = []
+            refused = [(entry, UNAVAILABLE) for entry in self._entries]
+            self._entries = []
             self._land(Landing([Batch(list(refused), [])], [], self.last))
             return
         # By turns, where both wait: nobody's acknowledgement waits for a job that came after it.
-        for_jobs = bool(self._jobs) and (not self._drafts or self._after_drafts)
-        self._after_drafts = not for_jobs
+        for_jobs = bool(self._jobs) and (not self._entries or self._after_entries)
+        self._after_entries = not for_jobs
         if for_jobs:
             jobs, self._jobs = self._jobs, []
             self._queue.put(([], jobs))
         else:
-            count = _batch_length(self._drafts)
-            drafts, self._drafts = self._drafts[:count], self._drafts[count:]
-            self._queue.put((drafts, []))
+            count = _batch_length(self._entries)
+            entries, self._entries = self._entries[:count], self._entries[count:]
+            self._queue.put((entries, []))
 
     def _land(self, landing: Landing) -> None:
         self.last = landing.last
@@ -117,10 +117,10 @@ class Writer:
         for job in landing.jobs:
             job.land()
         self._end_flushes()
-        if self._drafts or self._jobs:
+        if self._entries or self._jobs:
             self._hop()
         else:
-            self._hopping = self._after_drafts = False
+            self._hopping = self._after_entries = False
 
     def _end_flushes(self) -> None:
         while self._flushes and self._flushes[0][0] <= self._settled:
@@ -137,12 +137,14 @@ class Writer:
         ledger.close()
 
 
-def _batch_length(drafts: list[Draft]) -> int:
-    """How many of the waiting drafts go into one batch: at least one, within its bounds."""
+def _batch_length(entries: list[Appended]) -> int:
+    """How many of the waiting entries go into one batch: at least one, within its bounds."""
     size = 0
-    for count, draft in enumerate(drafts[:_BATCH_DRAFTS]):
+    for count, entry in enumerate(entries[:_BATCH_ENTRIES]):
+        if isinstance(entry, Marking):
+            continue
         # Four bytes is the most that a character takes; encoding only to count would cost more.
-        size += len(draft.content) if draft.content.isascii() else 4 * len(draft.content)
+        size += len(entry.content) if entry.content.isascii() else 4 * len(entry.content)
         if size > _BATCH_BYTES:
             return max(count, 1)
-    return min(len(drafts), _BATCH_DRAFTS)
+    return min(len(entries), _BATCH_ENTRIES)

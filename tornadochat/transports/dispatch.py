@@ -1,9 +1,9 @@
 """One table for both doors: a command's name → the type of its data → the service that does it.
 
-`dispatch` is synchronous. A private message to someone at hand is settled without a task: its
-answer comes by callback after the commit. Everything else is done by the connection's one worker,
-in order, and so is a private message that comes while the worker is busy: the commands of one
-connection take effect in the order in which they came.
+`dispatch` is synchronous. What concerns someone at hand, a private message or a mark, is settled
+without a task: its answer comes by callback after the commit. Everything else is done by the
+connection's one worker, in order, and so is such a command that comes while the worker is busy: the
+commands of one connection take effect in the order in which they came.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from tornadochat.delivery.connection import Connection
 from tornadochat.errors import ChatError, Code
 from tornadochat.protocol import COMMANDS, Command, Payload
 from tornadochat.service.identity import Identity
+from tornadochat.service.marks import Marks
 from tornadochat.service.messages import Messages
 from tornadochat.service.replies import Reply
 from tornadochat.service.roster import Roster
+from tornadochat.service.typing import Typing
 from tornadochat.transports.inbox import Call, Inbox
 from tornadochat.transports.payloads import parse
 
@@ -48,9 +50,11 @@ class Pending(NamedTuple):
 class Dispatch:
     """Carries out the commands of all connections."""
 
-    def __init__(self, messages: Messages, roster: Roster, identity: Identity) -> None:
+    def __init__(
+        self, messages: Messages, marks: Marks, typing: Typing, roster: Roster, identity: Identity
+    ) -> None:
         self._messages = messages
-        self._routes = _routes(messages, roster, identity)
+        self._routes = _routes(messages, marks, typing, roster, identity)
         self._pending: dict[Inbox, deque[Pending]] = {}
         self._workers: set[asyncio.Task[None]] = set()
 
@@ -138,9 +142,14 @@ def _connection(inbox: Inbox) -> Connection:
     return inbox.connection
 
 
-def _routes(messages: Messages, roster: Roster, identity: Identity) -> Mapping[str, Route]:
+def _routes(
+    messages: Messages, marks: Marks, typing: Typing, roster: Roster, identity: Identity
+) -> Mapping[str, Route]:
     do: dict[str, tuple[Do, DoNow | None]] = {
         "private message": (messages.send, messages.send_now),
+        "received": (marks.received, marks.received_now),
+        "read": (marks.read, marks.read_now),
+        "typing": (typing.typing, typing.typing_now),
         "history": (messages.history, None),
         "users": (roster.search, None),
         "sessions": (identity.sessions, None),

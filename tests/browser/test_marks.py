@@ -1,0 +1,102 @@
+"""Sent, delivered, read; unread; typing; over several tabs."""
+
+from playwright.sync_api import expect
+
+from tests.browser.house import Tab, Visitors
+
+
+def state(tab: Tab, text: str, expected: str) -> None:
+    expect(tab.bubble(text)).to_have_attribute("data-state", expected)
+
+
+def test_sent_delivered_read(visitors: Visitors) -> None:
+    alice, raw, bob = visitors.enter("alice"), visitors.peer("raw"), visitors.enter("bob")
+    alice.open("raw")
+    alice.write("to somebody who tells nothing")
+    state(alice, "to somebody", "sent")
+    raw.command("received", {"with": raw.id_of("alice"), "seq": 1})
+    state(alice, "to somebody", "delivered")
+    alice.open("bob")
+    alice.write("to a page that shows another view")
+    state(alice, "to a page", "delivered")
+    bob.open("alice")
+    state(alice, "to a page", "read")
+    alice.page.reload()
+    state(alice, "to a page", "read")
+
+
+def test_reading_in_one_tab_is_reading_in_all(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    second = visitors.tab(alice.page.context)
+    second.page.goto(second.url)
+    second.wait_in()
+    bob.write(bob.id_of("alice"), "one", "two")
+    for tab in (alice, second):
+        expect(tab.person("bob")).to_contain_text("2 unread")
+    second.page.bring_to_front()
+    second.open("bob")
+    for tab in (alice, second):
+        expect(tab.person("bob")).not_to_contain_text("unread")
+        expect(tab.page).to_have_title("tornadochat")
+
+
+def test_unread_survives_a_reload_and_is_marked_in_the_conversation(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    to = bob.id_of("alice")
+    bob.write(to, "old")
+    alice.open("bob")
+    expect(alice.person("bob")).not_to_contain_text("unread")
+    alice.open("you")
+    bob.write(to, "new", "newer")
+    expect(alice.person("bob")).to_contain_text("2 unread")
+    alice.page.reload()
+    expect(alice.person("bob")).to_contain_text("2 unread")
+    alice.open("bob")
+    line = alice.page.get_by_role("listitem").filter(has_text="New messages")
+    expect(line).to_contain_text("new")
+    expect(line).not_to_contain_text("old")
+
+
+def test_typing_is_seen_and_ends(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.enter("bob")
+    bob.open("alice")
+    alice.open("bob")
+    alice.composer.press_sequentially("Hello")
+    expect(bob.page.get_by_text("writing…").first).to_be_visible()
+    expect(bob.person("alice")).to_contain_text("writing…")
+    alice.composer.press("Enter")
+    bob.reads("Hello")
+    expect(bob.page.get_by_text("writing…")).to_have_count(0)
+
+
+def test_one_notification_for_all_tabs_and_none_while_somebody_looks(visitors: Visitors) -> None:
+    context = visitors.browser(permissions=["notifications"])
+    context.add_init_script(
+        """
+        window.notified = [];
+        window.looking = true;
+        Document.prototype.hasFocus = () => window.looking;
+        window.Notification = class {
+            static permission = "granted";
+            constructor(title, { body, tag }) { window.notified.push([title, body, tag]); }
+        };
+        """
+    )
+    first, bob = visitors.tab(context).enter("alice"), visitors.peer("bob")
+    second = visitors.tab(context)
+    second.page.goto(second.url)
+    second.wait_in()
+    to = bob.id_of("alice")
+    first.page.evaluate("() => { window.looking = false; dispatchEvent(new Event('blur')); }")
+    bob.write(to, "while the second tab is looked at")
+    expect(first.person("bob")).to_contain_text("1 unread")
+    first.page.wait_for_timeout(400)
+    assert first.page.evaluate("window.notified") == second.page.evaluate("window.notified") == []
+    second.page.evaluate("() => { window.looking = false; dispatchEvent(new Event('blur')); }")
+    bob.write(to, "while nobody looks")
+    expect(second.person("bob")).to_contain_text("2 unread")
+    first.page.wait_for_timeout(400)
+    shown = [*first.page.evaluate("window.notified"), *second.page.evaluate("window.notified")]
+    assert [title for title, _, _ in shown] == ["bob", "bob"]
+    # One tag: the browser shows the second in the place of the first.
+    assert len({tag for _, _, tag in shown}) == 1

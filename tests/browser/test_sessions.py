@@ -1,0 +1,77 @@
+"""A session: reload, tabs, signing out, being signed out."""
+
+from playwright.sync_api import expect
+
+from tests.browser.house import Visitors
+
+
+def test_a_session_survives_a_reload_and_is_shared_by_all_tabs(visitors: Visitors) -> None:
+    alice = visitors.enter("alice")
+    alice.page.reload()
+    alice.wait_in()
+    second = visitors.tab(alice.page.context)
+    second.page.goto(second.url)
+    second.wait_in()
+    expect(second.page.get_by_role("heading", name="Signed in as alice")).to_be_visible()
+    other = visitors.tab(visitors.browser())
+    other.page.goto(other.url)
+    expect(other.page.get_by_label("What shall people call you?")).to_be_focused()
+
+
+def test_signing_in_and_out_happens_in_all_tabs(visitors: Visitors) -> None:
+    context = visitors.browser()
+    first, second = visitors.tab(context), visitors.tab(context)
+    second.page.goto(second.url)
+    first.enter("alice")
+    second.wait_in()
+    first.page.get_by_role("button", name="Sign out").click()
+    dialog = first.page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Stay")).to_be_focused()
+    dialog.get_by_role("button", name="Sign out").click()
+    for tab in (first, second):
+        expect(tab.page.get_by_text("You have signed out.")).to_be_visible()
+        assert tab.page.evaluate("Object.keys(localStorage)") == []
+
+
+def test_sessions_are_listed_and_ended_from_elsewhere(visitors: Visitors) -> None:
+    alice = visitors.enter("alice")
+    elsewhere = visitors.browser(storage_state=alice.page.context.storage_state())
+    other = visitors.tab(elsewhere)
+    other.page.goto(other.url)
+    other.wait_in()
+    # The same session in two browsers; a revocation of it ends both.
+    alice.page.get_by_role("button", name="Your sessions").click()
+    expect(alice.page.get_by_role("dialog").get_by_role("listitem")).to_have_count(1)
+    expect(alice.page.get_by_text("This browser", exact=True)).to_be_visible()
+    alice.page.keyboard.press("Escape")
+    expect(alice.page.get_by_role("dialog")).to_be_hidden()
+    alice.page.get_by_role("button", name="Sign out").click()
+    alice.page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    expect(other.page.get_by_text("This session was ended")).to_be_visible()
+    expect(other.page.get_by_label("What shall people call you?")).to_be_visible()
+
+
+def test_a_session_that_the_server_no_longer_knows_is_over(visitors: Visitors) -> None:
+    alice = visitors.enter("alice")
+    alice.page.evaluate(
+        """() => {
+            const key = Object.keys(localStorage).find((key) => key.endsWith(":session"));
+            const session = JSON.parse(localStorage[key]);
+            localStorage[key] = JSON.stringify({ ...session, sessionID: "x".repeat(43) });
+        }"""
+    )
+    alice.page.reload()
+    expect(alice.page.get_by_text("Your session has ended. Choose a name to come back.")).to_be_visible()
+    alice.enter("alice")
+
+
+def test_a_name_that_cannot_be_is_refused_with_a_reason(visitors: Visitors) -> None:
+    tab = visitors.tab(visitors.browser())
+    tab.page.goto(tab.url)
+    name = tab.page.get_by_label("What shall people call you?")
+    name.fill("\u202eecila")
+    name.press("Enter")
+    expect(tab.page.get_by_role("alert")).to_contain_text("That name cannot be used.")
+    name.fill("alice")
+    name.press("Enter")
+    tab.wait_in()

@@ -1,0 +1,140 @@
+"""Marks as the writer's thread moves them, and the counting of what is unread."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from tornadochat.models import Mark, Marked, Marking, MarkKind
+
+# CROSS JOIN keeps SQLite from turning the join round: what was asked for leads, the index follows.
+MARKS: Final = """
+SELECT mark.viewer, mark.sender, mark.recipient, mark.kind, mark.seq
+FROM json_each(?) AS asked CROSS JOIN mark
+ON mark.viewer = asked.value ->> 0 AND mark.sender = asked.value ->> 1 AND mark.recipient = asked.value ->> 2
+"""
+PLACES: Final = """
+SELECT message.room, message.seq, message.lows
+FROM json_each(?) AS asked CROSS JOIN message
+ON message.room = asked.value ->> 0 AND message.seq = asked.value ->> 1
+"""
+# Without WHERE the parser would take ON CONFLICT for the condition of a join.
+UPSERT: Final = """
+INSERT INTO mark (viewer, sender, recipient, kind, seq, number, connection)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+FROM json_each(?) WHERE true
+ON CONFLICT (viewer, sender, recipient, kind)
+DO UPDATE SET seq = excluded.seq, number = excluded.number, connection = excluded.connection
+"""
+
+_Key = tuple[int, int, int, MarkKind]
+_Row = tuple[int, int, int, MarkKind, int, int, int]
+Asked = tuple[Marking, int, int]
+"""A marking, the key of whose it is, and that of the other side."""
+
+
+class Room(Protocol):
+    """The counters of a conversation; see the tables `room` and `message`."""
+
+    id: int
+    seq: int
+    lows: int
+
+
+class _State(msgspec.Struct):
+    """How far one side has come: as it knows itself, and (`shown`) what the other may know as read."""
+
+    received: int = 0
+    read: int = 0
+    shown: int = 0
+
+
+class Marks:
+    """The marks that one batch moves. `rows` is what is to be stored of them."""
+
+    def __init__(self, connection: sqlite3.Connection, asked: Sequence[Asked]) -> None:
+        """Reads how far everybody had come who is asked for. Raises sqlite3.Error."""
+        self._connection = connection
+        self._states = {(sender, recipient): _State() for _, sender, recipient in asked}
+        self._places: dict[tuple[int, int], int] = {}
+        self._rows: dict[_Key, _Row] = {}
+        views = {(viewer, *pair) for pair in self._states for viewer in pair}
+        for viewer, sender, recipient, kind, seq in connection.execute(MARKS, (_json(views),)).fetchall():
+            state = self._states[sender, recipient]
+            state.received = max(state.received, seq)
+            if kind == "read" and viewer == sender:
+                state.read = seq
+            if kind == "read" and viewer == recipient:
+                state.shown = seq
+
+    @property
+    def rows(self) -> list[_Row]:
+        """What is to be stored: of each mark the last place only."""
+        return list(self._rows.values())
+
+    def locate(self, places: Iterable[tuple[int, int]]) -> None:
+        """Looks up the messages of these rooms and seqs, as far as they are stored. Raises sqlite3.Error."""
+        wanted = set(places)
+        if wanted:
+            for room, seq, lows in self._connection.execute(PLACES, (_json(wanted),)).fetchall():
+                self._places[room, seq] = lows
+
+    def note(self, room: Room) -> None:
+        """The last message of the room is of this batch and not stored yet."""
+        self._places[room.id, room.seq] = room.lows
+
+    def move(self, asked: Asked, room: Room, number: int) -> Marked:
+        """What the marking moves, given the room as it is at this number of the log."""
+        marking, sender, recipient = asked
+        seq = min(marking.seq, room.seq)
+        own, theirs = self._advance(self._states[sender, recipient], marking, seq)
+        views = [(marking.sender, sender, own)]
+        if sender != recipient:
+            views.append((marking.recipient, recipient, theirs))
+        marks: list[Mark] = []
+        for viewer, key, kind in views:
+            if kind is None:
+                continue
+            self._rows[key, sender, recipient, kind] = (
+                key, sender, recipient, kind, seq, number, marking.connection
+            )  # fmt: skip
+            counted = kind == "read" and viewer is marking.sender
+            count = self._unread(room, seq, sender, recipient) if counted else None
+            people = viewer.id, marking.sender.id, marking.recipient.id
+            marks.append(Mark(number, *people, kind, seq, marking.connection, count))
+        return Marked(tuple(marks))
+
+    @staticmethod
+    def _advance(state: _State, marking: Marking, seq: int) -> tuple[MarkKind | None, MarkKind | None]:
+        """Moves the state; what of it each side is told, if anything."""
+        own: MarkKind | None = None
+        theirs: MarkKind | None = None
+        received = seq > state.received
+        if marking.kind == "received":
+            own = theirs = "received" if received else None
+        else:
+            own = "read" if seq > state.read else None
+            state.read = max(state.read, seq)
+            if marking.private:
+                theirs = "received" if received else None
+            else:
+                theirs = "read" if seq > state.shown else None
+                state.shown = max(state.shown, seq)
+        state.received = max(state.received, seq)
+        return own, theirs
+
+    def _unread(self, room: Room, seq: int, sender: int, recipient: int) -> int:
+        lows = room.lows if seq == room.seq else self._places[room.id, seq]
+        return unread(sender, recipient, room.seq - seq, room.lows - lows)
+
+
+def unread(user: int, other: int, messages: int, lows: int) -> int:
+    """How many of so many messages, so many of which are by the lesser of the two, are the other's."""
+    if user == other:
+        return 0
+    return lows if other < user else messages - lows
+
+
+def _json(rows: Iterable[tuple[object, ...]]) -> str:
+    return msgspec.json.encode(list(rows)).decode()

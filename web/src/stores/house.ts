@@ -1,0 +1,181 @@
+// Joins the stores to the socket: what each event means, who comes in, what remains when one leaves.
+import { defineStore } from "pinia";
+import { computed, ref } from "vue";
+import { observe } from "../clock";
+import type { Commands, MessageEvent, SessionEvent, SessionInfo } from "../protocol";
+import { link, type Handlers } from "../socket";
+import * as storage from "../storage";
+import { useConversations } from "./conversations";
+import { useDrafts } from "./drafts";
+import { useMarks } from "./marks";
+import { useOutbox } from "./outbox";
+import { usePeople } from "./people";
+import { useSession } from "./session";
+
+export const useHouse = defineStore("house", () => {
+  const session = useSession();
+  const people = usePeople();
+  const conversations = useConversations();
+  const outbox = useOutbox();
+  const marks = useMarks();
+  const drafts = useDrafts();
+  /** The latest message from somebody else, for those who announce it. */
+  const latest = ref<MessageEvent>();
+  /** The longest message, in characters; the server may be configured otherwise. */
+  const longest = ref(10_000);
+  let fresh = true;
+  let live = false;
+
+  const me = (): string => session.me?.userID ?? "";
+
+  const handlers: Handlers = {
+    session(who) {
+      fresh = !session.resumable();
+      live = false;
+      const first = !session.me;
+      session.accept(who);
+      if (first) load();
+    },
+    reset() {
+      // What is held is no base to go on from.
+      fresh = true;
+      session.unresumable();
+    },
+    users(entries) {
+      if (fresh) {
+        conversations.clear();
+        entries.forEach(conversations.snapshot);
+      }
+      people.set(entries, fresh);
+      outbox.refresh();
+    },
+    "user connected": people.came,
+    "user disconnected": people.left,
+    "private message"(message) {
+      const mine = message.from === me();
+      const other = mine ? message.to : message.from;
+      if (conversations.put(other, message)) {
+        people.wrote(message, me());
+        if (live) observe(message.at);
+        if (!mine) {
+          marks.received(other, message.seq);
+          latest.value = message;
+        }
+      }
+      if (mine && message.clientID) outbox.drop(message.clientID);
+      // Last: a cursor says that everything up to it has been handled.
+      session.handled(message.cursor);
+    },
+    received(mark) {
+      people.marked("received", mark, me());
+      session.handled(mark.cursor);
+    },
+    read(mark) {
+      people.marked("read", mark, me());
+      session.handled(mark.cursor);
+    },
+    typing: ({ from }) => people.types(from),
+    ready({ cursor }) {
+      session.handled(cursor);
+      live = true;
+      void outbox.flush();
+      marks.arrived();
+      void people.look(people.query);
+    },
+  };
+
+  function load(): void {
+    outbox.refresh();
+    drafts.load();
+  }
+
+  function enter(): void {
+    link.open(handlers, {
+      credentials: session.credentials,
+      refused(error) {
+        if (session.me) leave(session.refuse.bind(undefined, error));
+        else session.refuse(error);
+      },
+      ended: () => leave(() => session.forget("This session was ended: from another tab or device, or by the server.")),
+    });
+  }
+
+  /** Everything of this person goes from this page; `farewell` says why. */
+  function leave(farewell: () => void): void {
+    const userID = me();
+    link.close();
+    farewell();
+    outbox.clear(userID);
+    drafts.clear(userID);
+    conversations.clear();
+    people.clear();
+    marks.clear();
+    latest.value = undefined;
+  }
+
+  function signIn(name: string): void {
+    session.wanted = name;
+    session.error = undefined;
+    enter();
+  }
+
+  async function signOut(): Promise<void> {
+    const userID = me();
+    await session.signOut();
+    if (userID) leave(() => session.forget("You have signed out."));
+    outbox.clear(userID);
+    drafts.clear(userID);
+  }
+
+  /** Another tab signed in or out. */
+  function sessionChanged(now: SessionEvent | undefined): void {
+    if (now?.sessionID === session.me?.sessionID) return;
+    if (session.me) leave(() => session.forget("You have signed out."));
+    if (now) {
+      session.me = now;
+      storage.write(session.KEY, now);
+      start();
+    }
+  }
+
+  function start(): void {
+    if (!session.me) return;
+    load();
+    enter();
+  }
+
+  storage.onChange((key, before, after) => {
+    if (key === session.KEY) sessionChanged(after as SessionEvent | undefined);
+    else outbox.changed(key, before);
+  });
+
+  async function learnLimits(): Promise<void> {
+    try {
+      const contract = (await (await fetch("./protocol.json")).json()) as { limits: Record<string, number> };
+      longest.value = contract.limits.message_characters ?? longest.value;
+    } catch {
+      // The default is the server's own; and it refuses what is too long in any case.
+    }
+  }
+
+  async function sessions(): Promise<SessionInfo[]> {
+    const reply = await link.command("sessions", {});
+    return "data" in reply ? reply.data : [];
+  }
+
+  const revoke = (which: Commands["revoke"]["data"]) => link.command("revoke", which);
+
+  return {
+    latest,
+    longest,
+    linkState: computed(() => link.state.value),
+    retryAt: computed(() => link.retryAt.value),
+    hurry: link.hurry,
+    start,
+    signIn,
+    signOut,
+    learnLimits,
+    sessions,
+    revoke,
+  };
+});

@@ -1,0 +1,74 @@
+// Telling the server what has arrived here, what has been seen, and that somebody writes.
+import { defineStore } from "pinia";
+import { link } from "../socket";
+import { useConversations } from "./conversations";
+import { usePeople } from "./people";
+
+/** Marks only ever move on, so of several in a short time the last says all. */
+const GATHER = 150;
+const TYPING_EVERY = 3_000;
+
+export const useMarks = defineStore("marks", () => {
+  const people = usePeople();
+  const conversations = useConversations();
+  const sent = { received: new Map<string, number>(), read: new Map<string, number>() };
+  const due = { received: new Map<string, number>(), read: new Map<string, number>() };
+  const typed = new Map<string, number>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function mark(kind: "received" | "read", userID: string, seq: number): void {
+    if (people.isMe(userID) || seq <= Math.max(sent[kind].get(userID) ?? 0, due[kind].get(userID) ?? 0)) return;
+    due[kind].set(userID, seq);
+    timer ??= setTimeout(() => void flush(), GATHER);
+  }
+
+  async function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const kind of ["read", "received"] as const) {
+      for (const [userID, seq] of due[kind]) {
+        // Whoever has read it has received it.
+        if (kind === "received" && (sent.read.get(userID) ?? 0) >= seq) {
+          due[kind].delete(userID);
+          continue;
+        }
+        const reply = await link.command(kind, { with: userID, seq });
+        // What could not be said now is said when the link is back.
+        if ("error" in reply && reply.error.retryable) return;
+        sent[kind].set(userID, seq);
+        if (due[kind].get(userID) === seq) due[kind].delete(userID);
+      }
+    }
+  }
+
+  /** A message has come to this device. */
+  const received = (userID: string, seq: number): void => mark("received", userID, seq);
+
+  /** The end of the conversation is before somebody's eyes. */
+  function seen(userID: string): void {
+    const person = people.known.get(userID);
+    if (!person) return;
+    if (person.unread) person.unread = 0;
+    const last = conversations.of(userID).messages.findLast((message) => message.from === userID);
+    if (last) mark("read", userID, last.seq);
+  }
+
+  /** What a full list says is unread has now come here. */
+  function arrived(): void {
+    for (const person of people.known.values()) if (person.unread) received(person.userID, person.seq);
+    void flush();
+  }
+
+  function typing(userID: string): void {
+    const last = typed.get(userID) ?? 0;
+    if (people.isMe(userID) || Date.now() - last < TYPING_EVERY) return;
+    typed.set(userID, Date.now());
+    void link.command("typing", { to: userID });
+  }
+
+  function clear(): void {
+    for (const map of [sent.read, sent.received, due.read, due.received, typed]) map.clear();
+  }
+
+  return { received, seen, arrived, typing, flush, clear };
+});

@@ -1,0 +1,80 @@
+// Who one is, and whether one is in. All tabs share the session.
+import { defineStore } from "pinia";
+import { computed, ref } from "vue";
+import type { ConnectData, ErrorData, SessionEvent } from "../protocol";
+import { link } from "../socket";
+import * as storage from "../storage";
+
+const KEY = "session";
+
+export const useSession = defineStore("session", () => {
+  const me = ref(storage.read<SessionEvent>(KEY));
+  /** The name somebody just chose, until the server has taken it. */
+  const wanted = ref<string>();
+  const error = ref<string>();
+  /** Why one has been signed out. */
+  const farewell = ref<string>();
+  /** Where to resume from; as long as this page lives, since it goes with the messages it holds. */
+  let cursor: string | undefined;
+
+  const signedIn = computed(() => me.value !== undefined);
+  const joining = computed(() => wanted.value !== undefined);
+
+  function credentials(): ConnectData {
+    if (!me.value) return { username: wanted.value ?? "" };
+    return { sessionID: me.value.sessionID, ...(cursor ? { since: cursor } : {}) };
+  }
+
+  function accept(session: SessionEvent): void {
+    me.value = session;
+    wanted.value = error.value = farewell.value = undefined;
+    storage.write(KEY, session);
+  }
+
+  function refuse(refusal: ErrorData): void {
+    if (me.value) {
+      forget("Your session has ended. Choose a name to come back.");
+    } else {
+      wanted.value = undefined;
+      error.value =
+        refusal.code === "invalid_username"
+          ? "That name cannot be used. Take 1 to 64 visible characters."
+          : refusal.message;
+    }
+  }
+
+  function forget(reason?: string): void {
+    me.value = undefined;
+    cursor = undefined;
+    farewell.value = reason;
+    // Another tab may have signed in anew already: its session stays.
+    storage.remove(KEY);
+  }
+
+  async function signOut(): Promise<void> {
+    // The other tabs hear of it from the storage, before the server closes their connections.
+    storage.remove(KEY);
+    await link.command("logout", {});
+    link.close();
+    forget("You have signed out.");
+  }
+
+  return {
+    me,
+    wanted,
+    error,
+    farewell,
+    signedIn,
+    joining,
+    credentials,
+    accept,
+    refuse,
+    forget,
+    signOut,
+    resumable: () => cursor !== undefined,
+    handled: (latest: string) => void (cursor = latest),
+    unresumable: () => void (cursor = undefined),
+    stored: () => storage.read<SessionEvent>(KEY),
+    KEY,
+  };
+});
