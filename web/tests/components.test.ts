@@ -36,6 +36,11 @@ describe("MessageComposer", () => {
     expect(written()).toEqual([]);
   });
 
+  it("says how long the server has asked to wait", () => {
+    useOutbox().slowedUntil = Date.now() + 30_000;
+    expect(mount(MessageComposer, { props: { person: bob() } }).text()).toMatch(/goes on in (30|31) s/);
+  });
+
   it("sends nothing empty and nothing too long", async () => {
     const composer = mount(MessageComposer, { props: { person: bob() } });
     for (const text of ["  \n ", "x".repeat(10_001)]) {

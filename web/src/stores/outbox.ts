@@ -2,7 +2,7 @@
 // and the `clientID` of each message makes sending it twice the same as sending it once.
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
-import { now, observe } from "../clock";
+import { observe } from "../clock";
 import type { ErrorData, MessageReply } from "../protocol";
 import { link } from "../socket";
 import * as storage from "../storage";
@@ -32,7 +32,7 @@ export const useOutbox = defineStore("outbox", () => {
   const conversations = useConversations();
   const people = usePeople();
   const waiting = ref<Waiting[]>([]);
-  /** Until when the server asked us to slow down. */
+  /** Until when the server asked us to slow down, on this machine's clock; 0 if it did not. */
   const slowedUntil = ref(0);
   let flushing = false;
 
@@ -128,7 +128,7 @@ export const useOutbox = defineStore("outbox", () => {
         return;
       } else {
         const wait = reply.error.retryAfter ?? pause;
-        if (reply.error.code === "rate_limited") slowedUntil.value = now() + wait;
+        if (reply.error.code === "rate_limited") slowedUntil.value = Date.now() + wait;
         await new Promise((resolve) => setTimeout(resolve, wait));
         pause = Math.min(LAST_PAUSE, pause * 2);
         refresh();
