@@ -118,7 +118,9 @@ async def agree(house: House, batches: list[list[Step]], size: int) -> None:
             snapshot = start * 2
             left = [logged for logged in model.of(user, snapshot) if logged.number > start]
             assert await store.log_after(user.id, start, size, snapshot) == left[:size]
-        view = await store.snapshot(user.id, everyone_up_to=9, partners=9, conversations=0, messages=0, characters=0)
+        view = await store.snapshot(
+            user.id, everyone_up_to=9, partners=9, conversations=0, messages=0, characters=0
+        )
         assert view.position == model.last
         for found in view.conversations:
             read = model.seq(user.id, user, found.other, "read")

@@ -11,7 +11,6 @@ from tornadochat.service.directory import Directory
 from tornadochat.service.presence import Presence
 from tornadochat.store import Store
 
-
 _log: Final = logging.getLogger(__name__)
 
 
