@@ -29,12 +29,12 @@ class Connection:
         "live",
         "noted",
         "open",
-        "partners",
         "position",
         "session",
         "snapshot",
         "told",
         "transport",
+        "watched",
     )
 
     def __init__(
@@ -58,7 +58,7 @@ class Connection:
         self.held: dict[str, User] = {}
         # Of whom it has been told, and what last: the other users of its roster, as the client sees them.
         self.told: dict[str, bool] = {session.user.id: True}
-        self.partners: set[str] = set()
+        self.watched: set[str] = set()
         self._outbox_bytes = outbox_bytes
         self._behind = behind
 

@@ -46,8 +46,8 @@ class Hub:
         if not connection.open:
             return False
         connection.open = connection.live = False
-        for partner in connection.partners:
-            self._unwatch(connection, partner)
+        for user_id in connection.watched:
+            self._unwatch(connection, user_id)
         own = self._by_user[connection.user.id]
         own.remove(connection)
         if own:
@@ -56,16 +56,16 @@ class Hub:
         return True
 
     def watch(self, connection: Connection, user_ids: Iterable[str]) -> None:
-        """From now on the connection is told of the presence of these, its conversation partners."""
+        """From now on the connection is told of the presence of these: of whom it has been told at all."""
         if not connection.open:
             return
         for user_id in user_ids:
-            if user_id not in connection.partners:
-                connection.partners.add(user_id)
+            if user_id not in connection.watched:
+                connection.watched.add(user_id)
                 self._watchers.setdefault(user_id, set()).add(connection)
 
     def watchers(self, user_id: str) -> list[Connection]:
-        """The connections that have the user among their conversation partners."""
+        """The connections that watch the user."""
         return list(self._watchers.get(user_id, ()))
 
     def publish(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
