@@ -72,7 +72,7 @@ class Arrivals:
     async def lead_in(self, arrival: Arrival) -> None:
         """Sends who is there, and starts the replay of what was missed in the background."""
         connection = arrival.connection
-        number, reason = self._base(arrival.since)
+        number, reason = await self._base(arrival.since)
         snapshot = await self._roster.read(connection.user, messages=number is None)
         if not connection.open:
             return
@@ -93,7 +93,7 @@ class Arrivals:
     def _ready(self, connection: Connection) -> None:
         connection.transport.send(events.ready(self._store.epoch, connection.position))
 
-    def _base(self, since: str | None) -> tuple[int | None, ResetReason | None]:
+    async def _base(self, since: str | None) -> tuple[int | None, ResetReason | None]:
         """The number to continue from, or why that is not possible; neither without a cursor."""
         if since is None:
             return None, None
@@ -103,6 +103,9 @@ class Arrivals:
             return None, "malformed"
         if epoch != self._store.epoch:
             return None, "epoch"
+        if number > self._store.last_number:
+            # Snapshots are read from what is committed, of which the loop may not have heard yet.
+            await self._store.flushed()
         if number > self._store.last_number:
             return None, "future"
         if number < self._store.log_start:
