@@ -3,8 +3,10 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self._config = folder / "config.yaml"
-        self._config.write_text(f"store: {{url: 'sqlite:///{folder / 'chat.db'}', durability: normal}}\n")
+        self._store = folder / "chat.db"
+        self._config.write_text(f"store: {{url: 'sqlite:///{self._store}', durability: normal}}\n")
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,6 +54,14 @@ class Server:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
+
+    def query(self, statement: str, *rows: tuple[object, ...]) -> list[Any]:
+        """What the store itself answers, behind the server's back; with rows, once for each of them."""
+        with closing(sqlite3.connect(self._store, timeout=PATIENCE)) as store, store:
+            if rows:
+                store.executemany(statement, rows)
+                return []
+            return store.execute(statement).fetchall()
 
 
 class Peer:

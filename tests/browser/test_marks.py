@@ -1,8 +1,25 @@
 """Sent, delivered, read; unread; typing; over several tabs."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.house import Tab, Visitors
+
+PLAIN = re.compile(r"/favicon\.svg$")
+DRAWN = re.compile(r"^data:image/png;base64,")
+RED = [0xD6, 0x33, 0x6C, 0xFF]
+ABOVE_THE_NUMBER = """async (icon) => {
+    const image = new Image();
+    image.src = icon.href;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 32;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0, 32, 32);
+    return [...context.getImageData(22, 2, 1, 1).data];
+}"""
+"""A pixel of the icon of the tab, where the badge is when there is one."""
 
 
 def state(tab: Tab, text: str, expected: str) -> None:
@@ -100,3 +117,39 @@ def test_one_notification_for_all_tabs_and_none_while_somebody_looks(visitors: V
     assert [title for title, _, _ in shown] == ["bob", "bob"]
     # One tag: the browser shows the second in the place of the first.
     assert len({tag for _, _, tag in shown}) == 1
+
+
+def test_the_icon_of_the_tab_has_a_badge_while_something_is_unread(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    icon = alice.page.locator("link[rel=icon]")
+    expect(icon).to_have_attribute("href", PLAIN)
+    assert icon.evaluate(ABOVE_THE_NUMBER) != RED
+    to = bob.id_of("alice")
+    bob.write(to, "one")
+    expect(icon).to_have_attribute("href", DRAWN)
+    assert icon.evaluate(ABOVE_THE_NUMBER) == RED
+    one = icon.get_attribute("href") or ""
+    bob.write(to, "two")
+    # Another number is another picture.
+    expect(icon).not_to_have_attribute("href", one)
+    expect(icon).to_have_attribute("href", DRAWN)
+    alice.page.reload()
+    expect(icon).to_have_attribute("href", DRAWN)
+    alice.open("bob")
+    expect(alice.page).to_have_title("tornadochat")
+    expect(icon).to_have_attribute("href", PLAIN)
+    assert icon.evaluate(ABOVE_THE_NUMBER) != RED
+
+
+def test_a_badge_that_is_drawn_too_late_is_not_shown(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    # Decoding the picture takes longer than reading the message.
+    alice.page.evaluate(
+        "() => void (HTMLImageElement.prototype.decode = () => new Promise((end) => (window.decoded = end)))"
+    )
+    bob.write(bob.id_of("alice"), "one")
+    expect(alice.page).to_have_title("(1) tornadochat")
+    alice.open("bob")
+    expect(alice.page).to_have_title("tornadochat")
+    alice.page.evaluate("() => new Promise((end) => (window.decoded(), setTimeout(end, 100)))")
+    expect(alice.page.locator("link[rel=icon]")).to_have_attribute("href", PLAIN)

@@ -1,8 +1,12 @@
 """A session: reload, tabs, signing out, being signed out."""
 
+import hashlib
+import secrets
+import time
+
 from playwright.sync_api import expect
 
-from tests.browser.house import Visitors
+from tests.browser.house import Server, Visitors
 
 
 def test_a_session_survives_a_reload_and_is_shared_by_all_tabs(visitors: Visitors) -> None:
@@ -49,6 +53,31 @@ def test_sessions_are_listed_and_ended_from_elsewhere(visitors: Visitors) -> Non
     alice.page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     expect(other.page.get_by_text("This session was ended")).to_be_visible()
     expect(other.page.get_by_label("What shall people call you?")).to_be_visible()
+
+
+def test_another_session_of_ones_own_is_ended(visitors: Visitors, server: Server) -> None:
+    alice = visitors.enter("alice")
+    [(own, user)] = server.query("SELECT id, user FROM session")
+    other, secret, now = secrets.randbits(63), hashlib.sha256(b"elsewhere").digest(), time.time_ns() // 10**6
+    server.query("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?)", (other, secret, user, "raw", now, now))
+    alice.page.get_by_role("button", name="Your sessions").click()
+    dialog = alice.page.get_by_role("dialog")
+    sessions = dialog.get_by_role("listitem")
+    expect(sessions).to_have_count(2)
+    row = sessions.filter(has_text="Raw WebSocket client")
+    row.get_by_role("button", name="End").click()
+    expect(row).to_have_count(0)
+    expect(sessions).to_have_count(1)
+    expect(sessions).to_contain_text("This browser")
+    expect(dialog.get_by_role("button", name="End all others")).to_have_count(0)
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+    assert server.query("SELECT id FROM session") == [(own,)]
+    alice.page.keyboard.press("Escape")
+    alice.open("you")
+    alice.write("still here")
+    alice.page.reload()
+    alice.wait_in()
+    alice.reads("still here")
 
 
 def test_a_session_that_the_server_no_longer_knows_is_over(visitors: Visitors) -> None:

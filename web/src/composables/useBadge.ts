@@ -7,9 +7,15 @@ const SIZE = 32;
 export function useBadge(count: Readonly<Ref<number>>): void {
   const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
   const plain = icon?.href ?? "";
+  let latest = 0;
   watchEffect(() => {
+    const mine = ++latest;
     document.title = count.value ? `(${count.value}) ${TITLE}` : TITLE;
-    if (icon) void paint(plain, count.value).then((href) => (icon.href = href));
+    if (!icon) return;
+    void paint(plain, count.value).then((href) => {
+      // A later count may have been painted sooner: to have none takes no time.
+      if (mine === latest) icon.href = href;
+    });
   });
 }
 
