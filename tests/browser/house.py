@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.support.process import START_SECONDS, free_port
 
-PATIENCE = 5.0
+PATIENCE = 15.0
 LINK_LOST = r"net::ERR_|WebSocket connection to"
 """What Chromium itself writes to the console when a server is not there."""
 
