@@ -44,11 +44,12 @@ export const useSession = defineStore("session", () => {
   }
 
   function forget(reason?: string): void {
+    const kept = storage.read<SessionEvent>(KEY);
+    // Another tab may have signed in anew already: its session stays.
+    if (kept?.sessionID === me.value?.sessionID) storage.remove(KEY);
     me.value = undefined;
     cursor = undefined;
     farewell.value = reason;
-    // Another tab may have signed in anew already: its session stays.
-    storage.remove(KEY);
   }
 
   async function signOut(): Promise<void> {
