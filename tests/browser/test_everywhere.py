@@ -44,6 +44,9 @@ def test_no_view_has_a_serious_obstacle(visitors: Visitors, scheme: str) -> None
     assert findings(tab.page) == []
     alice.open("bob")
     alice.write("sent", "read")
+    # A mark goes no further than what is stored.
+    bob.event("private message")
+    bob.event("private message")
     bob.command("read", {"with": to, "seq": 4})
     expect(alice.page.locator("[data-state=read]")).to_have_count(2)
     assert findings(tab.page) == []
