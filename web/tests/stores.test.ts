@@ -1,6 +1,7 @@
 import { createPinia, setActivePinia } from "pinia";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { useConversations } from "../src/stores/conversations";
+import { useDrafts } from "../src/stores/drafts";
 import { useHouse } from "../src/stores/house";
 import { useMarks } from "../src/stores/marks";
 import { useOutbox } from "../src/stores/outbox";
@@ -154,6 +155,19 @@ describe("state and events give fresh state", () => {
     latest().arrive(list(3, 3, 0));
     latest().tell("read", { from: "me", with: "bob", seq: 2, unread: 1, cursor: "e.11" });
     expect(usePeople().known.get("bob")?.unread).toBe(1);
+  });
+});
+
+describe("a draft", () => {
+  it("is found again after a reload, also to somebody the server's list does not have", () => {
+    latest().arrive([entry("me")]);
+    usePeople().ensure("zoe", "Zoë", true);
+    useDrafts().set("zoe", "dear");
+    setActivePinia(createPinia());
+    useHouse().start();
+    latest().arrive([entry("me")]);
+    expect(usePartners().talking.map(({ username }) => username)).toEqual(["Zoë"]);
+    expect(useDrafts().of("zoe")).toBe("dear");
   });
 });
 

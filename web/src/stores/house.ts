@@ -50,6 +50,7 @@ export const useHouse = defineStore("house", () => {
       }
       people.set(entries, fresh);
       outbox.refresh();
+      drafts.introduce();
     },
     "user connected": people.came,
     "user disconnected": people.left,
