@@ -1,7 +1,9 @@
 import { createPinia, setActivePinia } from "pinia";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { useConversations } from "../src/stores/conversations";
+import { useDrafts } from "../src/stores/drafts";
 import { useHouse } from "../src/stores/house";
+import { useMarks } from "../src/stores/marks";
 import { useOutbox } from "../src/stores/outbox";
 import { usePartners } from "../src/stores/partners";
 import { usePeople } from "../src/stores/people";
@@ -67,6 +69,38 @@ describe("the session", () => {
     expect(localStorage).toHaveLength(0);
   });
 
+  it("takes its search along when it ends", async () => {
+    latest().arrive([entry("me")]);
+    latest().answers.users = () => ({ data: { users: [], next: "more" } });
+    await usePeople().look("bob");
+    latest().tell("disconnect", "io server disconnect");
+    expect(usePeople().query).toBe("");
+    expect(usePeople().more).toBe(null);
+  });
+
+  it("says so when the server could not be told of the sign-out", async () => {
+    latest().arrive([entry("me")]);
+    latest().lose();
+    await useHouse().signOut();
+    expect(useSession().signedIn).toBe(false);
+    expect(useSession().farewell).toContain("could not be told");
+  });
+
+  it("of another tab is joined by a tab that is just leaving its own", async () => {
+    latest().arrive([entry("me")]);
+    let answer: (reply: unknown) => void = () => undefined;
+    latest().answers.logout = () => new Promise((resolve) => (answer = resolve));
+    const leaving = useHouse().signOut();
+    const other = { sessionID: "t".repeat(43), userID: "bob", username: "bob" };
+    const key = `tornadochat:${new URL(".", location.href).pathname}:session`;
+    localStorage.setItem(key, JSON.stringify(other));
+    dispatchEvent(new StorageEvent("storage", { key }));
+    answer({ data: {} });
+    await leaving;
+    expect(useSession().me).toEqual(other);
+    expect(localStorage.getItem(key)).toBe(JSON.stringify(other));
+  });
+
   it("is over when the server does not know it any more", () => {
     latest().arrive([entry("me")]);
     const refusal = { code: "unknown_session", message: "invalid username", retryable: false };
@@ -120,6 +154,42 @@ describe("state and events give fresh state", () => {
   it("for one's own read mark from another tab", () => {
     latest().arrive(list(3, 3, 0));
     latest().tell("read", { from: "me", with: "bob", seq: 2, unread: 1, cursor: "e.11" });
+    expect(usePeople().known.get("bob")?.unread).toBe(1);
+  });
+});
+
+describe("a draft", () => {
+  it("is found again after a reload, also to somebody the server's list does not have", () => {
+    latest().arrive([entry("me")]);
+    usePeople().ensure("zoe", "Zoë", true);
+    useDrafts().set("zoe", "dear");
+    setActivePinia(createPinia());
+    useHouse().start();
+    latest().arrive([entry("me")]);
+    expect(usePartners().talking.map(({ username }) => username)).toEqual(["Zoë"]);
+    expect(useDrafts().of("zoe")).toBe("dear");
+  });
+});
+
+describe("what is unread", () => {
+  it("is counted by the page itself for what it marked as read", async () => {
+    const list = [entry("me"), entry("bob", { seq: 2, unread: 2, messages: [message(1), message(2)] })];
+    latest().arrive(list);
+    latest().lose();
+    useMarks().seen("bob");
+    useHouse().start();
+    latest().answers.read = () => ({ data: {} });
+    latest().answers.received = () => ({ data: {} });
+    latest().arrive(list);
+    await settled();
+    expect(latest().named("read")).toEqual([{ with: "bob", seq: 2 }]);
+    expect(usePeople().known.get("bob")?.unread).toBe(0);
+  });
+
+  it("includes a message that one's own later one has overtaken", () => {
+    latest().arrive([entry("me"), entry("bob", { seq: 1, messages: [message(1)] })]);
+    latest().tell("private message", message(3, { from: "me", to: "bob" }));
+    latest().tell("private message", message(2));
     expect(usePeople().known.get("bob")?.unread).toBe(1);
   });
 });

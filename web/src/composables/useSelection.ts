@@ -1,7 +1,14 @@
 // Whose conversation is open: in the address, so that a reload and the back button keep to it.
 import { ref } from "vue";
 
-const read = (): string | undefined => decodeURIComponent(location.hash.slice(2)) || undefined;
+function read(): string | undefined {
+  try {
+    return decodeURIComponent(location.hash.slice(2)) || undefined;
+  } catch {
+    // Anybody can send a link to something that is no address.
+    return undefined;
+  }
+}
 
 const selected = ref(read());
 addEventListener("hashchange", () => (selected.value = read()));

@@ -2,25 +2,43 @@
 import { defineStore } from "pinia";
 import { reactive } from "vue";
 import * as storage from "../storage";
+import { usePeople } from "./people";
 import { useSession } from "./session";
+
+interface Draft {
+  text: string;
+  /** The recipient's name: in a large house the server's list need not have them. */
+  name: string;
+}
 
 export const useDrafts = defineStore("drafts", () => {
   const session = useSession();
+  const people = usePeople();
   const texts = reactive(new Map<string, string>());
 
   const drawer = (userID = session.me?.userID ?? ""): string => `draft:${userID}:`;
 
   function load(): void {
     texts.clear();
-    for (const key of storage.keys(drawer())) {
-      texts.set(key.slice(drawer().length), storage.read<string>(key) ?? "");
-    }
+    for (const [userID, draft] of kept()) texts.set(userID, draft.text);
+  }
+
+  function kept(): [string, Draft][] {
+    return storage.keys(drawer()).flatMap((key) => {
+      const draft = storage.read<Draft>(key);
+      return draft ? [[key.slice(drawer().length), draft]] : [];
+    });
+  }
+
+  /** Puts those one has begun to write to among the people, whatever the server's list says. */
+  function introduce(): void {
+    for (const [userID, draft] of kept()) people.ensure(userID, draft.name, false);
   }
 
   function set(userID: string, text: string): void {
     if (text) {
       texts.set(userID, text);
-      storage.write(drawer() + userID, text);
+      storage.write(drawer() + userID, { text, name: people.known.get(userID)?.username ?? "" } satisfies Draft);
     } else {
       texts.delete(userID);
       storage.remove(drawer() + userID);
@@ -32,5 +50,5 @@ export const useDrafts = defineStore("drafts", () => {
     texts.clear();
   }
 
-  return { texts, load, set, clear, of: (userID: string) => texts.get(userID) ?? "" };
+  return { texts, load, introduce, set, clear, of: (userID: string) => texts.get(userID) ?? "" };
 });

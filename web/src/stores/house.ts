@@ -2,7 +2,7 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import { observe } from "../clock";
-import type { Commands, MessageEvent, SessionEvent, SessionInfo } from "../protocol";
+import type { Commands, MessageEvent, SessionInfo } from "../protocol";
 import { link, type Handlers } from "../socket";
 import * as storage from "../storage";
 import { useConversations } from "./conversations";
@@ -10,7 +10,7 @@ import { useDrafts } from "./drafts";
 import { useMarks } from "./marks";
 import { useOutbox } from "./outbox";
 import { usePeople } from "./people";
-import { useSession } from "./session";
+import { SIGNED_OUT, useSession } from "./session";
 
 export const useHouse = defineStore("house", () => {
   const session = useSession();
@@ -25,6 +25,7 @@ export const useHouse = defineStore("house", () => {
   const longest = ref(10_000);
   let fresh = true;
   let live = false;
+  let missed: MessageEvent | undefined;
 
   const me = (): string => session.me?.userID ?? "";
 
@@ -39,6 +40,7 @@ export const useHouse = defineStore("house", () => {
     reset() {
       // What is held is no base to go on from.
       fresh = true;
+      marks.clear();
       session.unresumable();
     },
     users(entries) {
@@ -48,6 +50,7 @@ export const useHouse = defineStore("house", () => {
       }
       people.set(entries, fresh);
       outbox.refresh();
+      drafts.introduce();
     },
     "user connected": people.came,
     "user disconnected": people.left,
@@ -59,7 +62,9 @@ export const useHouse = defineStore("house", () => {
         if (live) observe(message.at);
         if (!mine) {
           marks.received(other, message.seq);
-          latest.value = message;
+          // Of many that were missed the last one is announced, if it is still to be read.
+          if (live) latest.value = message;
+          else missed = message;
         }
       }
       if (mine && message.clientID) outbox.drop(message.clientID);
@@ -78,6 +83,8 @@ export const useHouse = defineStore("house", () => {
     ready({ cursor }) {
       session.handled(cursor);
       live = true;
+      if (missed && people.known.get(missed.from)?.unread) latest.value = missed;
+      missed = undefined;
       void outbox.flush();
       marks.arrived();
       void people.look(people.query);
@@ -110,7 +117,7 @@ export const useHouse = defineStore("house", () => {
     conversations.clear();
     people.clear();
     marks.clear();
-    latest.value = undefined;
+    latest.value = missed = undefined;
   }
 
   function signIn(name: string): void {
@@ -122,18 +129,19 @@ export const useHouse = defineStore("house", () => {
   async function signOut(): Promise<void> {
     const userID = me();
     await session.signOut();
-    if (userID) leave(() => session.forget("You have signed out."));
+    if (!session.me) leave(() => undefined);
     outbox.clear(userID);
     drafts.clear(userID);
   }
 
   /** Another tab signed in or out. */
-  function sessionChanged(now: SessionEvent | undefined): void {
+  function sessionChanged(): void {
+    // What is there now, which may be newer than what the browser tells of.
+    const now = session.stored();
     if (now?.sessionID === session.me?.sessionID) return;
-    if (session.me) leave(() => session.forget("You have signed out."));
+    if (session.me) leave(() => session.forget(SIGNED_OUT));
     if (now) {
       session.me = now;
-      storage.write(session.KEY, now);
       start();
     }
   }
@@ -144,8 +152,8 @@ export const useHouse = defineStore("house", () => {
     enter();
   }
 
-  storage.onChange((key, before, after) => {
-    if (key === session.KEY) sessionChanged(after as SessionEvent | undefined);
+  storage.onChange((key, before) => {
+    if (key === session.KEY) sessionChanged();
     else outbox.changed(key, before);
   });
 

@@ -36,9 +36,17 @@ export const useMarks = defineStore("marks", () => {
         // What could not be said now is said when the link is back.
         if ("error" in reply && reply.error.retryable) return;
         sent[kind].set(userID, seq);
+        if (kind === "read" && !("error" in reply)) count(userID, seq);
         if (due[kind].get(userID) === seq) due[kind].delete(userID);
       }
     }
+  }
+
+  /** The server tells everybody but the connection that marks: it counts what is left for itself. */
+  function count(userID: string, seq: number): void {
+    const person = people.known.get(userID);
+    const left = conversations.of(userID).messages.filter((one) => one.from === userID && one.seq > seq);
+    if (person) person.unread = left.length;
   }
 
   /** A message has come to this device. */

@@ -11,6 +11,8 @@ export interface Person {
   connected: boolean;
   /** The `seq` of the conversation's last message; 0 if there is none. */
   seq: number;
+  /** The `seq` up to which the latest list of the server has counted what is unread. */
+  base: number;
   unread: number;
   /** How far they have read and received what was written to them. */
   read: number;
@@ -58,6 +60,7 @@ export const usePeople = defineStore("people", () => {
         username,
         connected,
         seq: 0,
+        base: 0,
         unread: 0,
         read: 0,
         received: 0,
@@ -76,7 +79,7 @@ export const usePeople = defineStore("people", () => {
     entries.forEach((entry, rank) => {
       const person = ensure(entry.userID, entry.username, entry.connected);
       const { username, connected, seq, unread, read, received } = entry;
-      Object.assign(person, { username, connected, seq, unread, read, received, rank });
+      Object.assign(person, { username, connected, seq, base: seq, unread, read, received, rank });
     });
     loaded.value = true;
   }
@@ -97,8 +100,8 @@ export const usePeople = defineStore("people", () => {
   function wrote(message: MessageEvent, me: string): void {
     const mine = message.from === me;
     const person = known.get(mine ? message.to : message.from);
-    if (!person || message.seq <= person.seq) return;
-    person.seq = message.seq;
+    if (!person || message.seq <= person.base) return;
+    person.seq = Math.max(person.seq, message.seq);
     if (mine) return;
     person.unread += 1;
     person.typing = 0;
@@ -154,6 +157,10 @@ export const usePeople = defineStore("people", () => {
       known.clear();
       found.value = [];
       loaded.value = false;
+      search += 1;
+      query.value = "";
+      more.value = null;
+      searching.value = false;
     },
   };
 });

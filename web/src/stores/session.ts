@@ -6,6 +6,7 @@ import { link } from "../socket";
 import * as storage from "../storage";
 
 const KEY = "session";
+export const SIGNED_OUT = "You have signed out.";
 
 export const useSession = defineStore("session", () => {
   const me = ref(storage.read<SessionEvent>(KEY));
@@ -53,11 +54,14 @@ export const useSession = defineStore("session", () => {
   }
 
   async function signOut(): Promise<void> {
-    // The other tabs hear of it from the storage, before the server closes their connections.
+    const leaving = me.value;
+    // The other tabs hear of it from the storage, as a rule before the server closes their connections.
     storage.remove(KEY);
-    await link.command("logout", {});
+    const reply = await link.command("logout", {});
+    // Another tab has begun a new session meanwhile, and this one has joined it.
+    if (me.value !== leaving) return;
     link.close();
-    forget("You have signed out.");
+    forget("error" in reply ? "Signed out here. The server could not be told: that session lives on there." : SIGNED_OUT);
   }
 
   return {
