@@ -58,6 +58,7 @@ class FakeTransport:
         self.buffered = 0
         self.sent = 0
         self.closes: list[Close] = []
+        self.untold = Answers()
         self._empty = asyncio.Event()
 
     def send(self, event: Event) -> None:
@@ -65,6 +66,10 @@ class FakeTransport:
         self.buffered += self.weight
         if self.buffered:
             self._empty.clear()
+
+    def reply(self, command: str | None, tag: "Answers | None", result: Any) -> None:
+        """The tag of a command, here, is where its answer goes."""
+        (self.untold if tag is None else tag)(result)
 
     async def drained(self) -> None:
         if self.buffered:

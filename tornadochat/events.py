@@ -1,7 +1,7 @@
 """Events: facts on their way to clients, encoded once for all who receive them."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import asdict
 
@@ -25,9 +25,9 @@ from tornadochat.protocol import format_cursor as _cursor
 COMMAND_LONGEST: Final = 64
 """How much of the name of a command an error repeats, in characters."""
 
-Frame = str
-Encoder = Callable[[str, bytes], Frame]
-"""How a door wraps an event: its name and the JSON of its data, to the text of one frame."""
+F = TypeVar("F", str, bytes)
+Encoder = Callable[[str, bytes], F]
+"""How a door wraps an event: its name and the JSON of its data, to what it sends."""
 
 
 class Event:
@@ -39,7 +39,7 @@ class Event:
         self.name = name
         self.data = data
         self._json: bytes | None = None
-        self._frames: dict[Encoder, Frame] = {}
+        self._frames: dict[Encoder[Any], Any] = {}
 
     @property
     def json(self) -> bytes:
@@ -48,9 +48,9 @@ class Event:
             self._json = encode(self.data)
         return self._json
 
-    def frame(self, encoder: Encoder) -> Frame:
+    def frame(self, encoder: Encoder[F]) -> F:
         """The event as one door sends it."""
-        frame = self._frames.get(encoder)
+        frame: F | None = self._frames.get(encoder)
         if frame is None:
             frame = self._frames[encoder] = encoder(self.name, self.json)
         return frame

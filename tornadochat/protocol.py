@@ -143,14 +143,14 @@ class MessageEvent(Struct, frozen=True, omit_defaults=True):
     def of(cls, message: Message, cursor: str) -> "MessageEvent":
         """The wire form of a message of the log."""
         return cls(
-            content=message.content,
-            from_=message.sender,
-            to=message.recipient,
-            id=message.id,
-            seq=message.seq,
-            at=message.at,
-            cursor=cursor,
-            clientID=message.client_id,
+            message.content,
+            message.sender,
+            message.recipient,
+            message.id,
+            message.seq,
+            message.at,
+            cursor,
+            message.client_id,
         )
 
 

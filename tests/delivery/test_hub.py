@@ -54,7 +54,7 @@ def test_removing_twice_changes_nothing() -> None:
     one, two = room.enter(ANN), room.enter(ANN)
     room.hub.remove(one)
     assert not room.hub.remove(one)
-    assert room.hub.of(ANN.id) == [two]
+    assert room.hub.of(ANN.id) == (two,)
 
 
 def test_a_removed_connection_is_neither_open_nor_live() -> None:

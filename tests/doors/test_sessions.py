@@ -80,7 +80,7 @@ async def test_a_revoked_session_cannot_slip_in_while_it_is_being_revoked(house:
         await user.command("revoke", {"all": True})
         await asyncio.gather(*entering, return_exceptions=True)
         await asyncio.sleep(0.01)
-        assert house.app.hub.of(user.session["userID"]) == []
+        assert house.app.hub.of(user.session["userID"]) == ()
     assert "data" in await alice.command("sessions")
 
 

@@ -129,7 +129,7 @@ async def test_what_breaks_the_protocol_ends_the_link_without_a_farewell(house: 
     page.send(packet)
     while (last := await asyncio.wait_for(page.came.get(), PATIENCE)) is not None:
         assert not last.startswith("41")
-    assert house.app.hub.of(me) == []
+    assert house.app.hub.of(me) == ()
 
 
 @pytest.mark.parametrize("auth", ['"text"', "[1]", "true", "7"])

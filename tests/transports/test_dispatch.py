@@ -14,7 +14,7 @@ from tornadochat.errors import ChatError, Code
 from tornadochat.models import Appended
 from tornadochat.protocol import COMMANDS, Empty, HistoryReply, MessageReply, UsersReply
 from tornadochat.transports.dispatch import Dispatch
-from tornadochat.transports.inbox import Call, Inbox
+from tornadochat.transports.inbox import Inbox
 
 
 class Door:
@@ -38,9 +38,11 @@ class Door:
         return door
 
     def inbox_of(self, connection: Connection, limit: int = 64) -> Inbox:
+        transport = connection.transport
+        assert isinstance(transport, FakeTransport)
         inbox = Inbox(
             self.dispatch,
-            connection.transport,
+            transport,
             limit=limit,
             outbox_bytes=1000,
             stalled=10.0,
@@ -53,7 +55,7 @@ class Door:
         self, name: str, data: Any = None, *, asked: bool = True, answers: Answers | None = None
     ) -> Answers:
         answers = Answers() if answers is None else answers
-        self.inbox.take(Call(name, {} if data is None else data, asked, answers))
+        self.inbox.take(name, {} if data is None else data, answers if asked else None)
         return answers
 
     def message(self, content: str = "hi", to: str | None = None, answers: Answers | None = None) -> Answers:
@@ -160,9 +162,7 @@ async def test_a_slow_command_of_one_connection_does_not_hold_up_another() -> No
     door.house.store.gate.clear()
     waiting = door.command("users")
     other = Answers()
-    door.inbox_of(door.bob).take(
-        Call("private message", {"to": door.ann.user.id, "content": "hi"}, True, other)
-    )
+    door.inbox_of(door.bob).take("private message", {"to": door.ann.user.id, "content": "hi"}, other)
     await turns()
     assert waiting == []
     assert other.one.seq == 1
@@ -184,7 +184,8 @@ async def test_an_unknown_command_is_told_which_there_are() -> None:
 async def test_only_what_exists_for_its_reply_needs_an_id(command: Any) -> None:
     door = await Door.open()
     door.ann.transport.close = lambda reason: None  # type: ignore[method-assign]
-    answers = door.command(command.name, {"to": "x", "content": "x"}, asked=False)
+    door.command(command.name, {"to": "x", "content": "x"}, asked=False)
+    answers = door.to_ann.untold
     await turns()
     assert (refused(answers.one)["code"] == "id_required") != command.silent if answers else command.silent
 
@@ -293,7 +294,7 @@ async def test_logging_out_answers_before_it_closes() -> None:
     door = await Door.open()
     order: list[str] = []
     door.to_ann.close = lambda reason: order.append(reason.name)  # type: ignore[method-assign]
-    door.inbox.take(Call("logout", {}, True, lambda result: order.append(type(result).__name__)))
+    door.inbox.take("logout", {}, lambda result: order.append(type(result).__name__))
     await turns()
     assert order == ["Empty", "revoked"]
 

@@ -43,18 +43,18 @@ class Desk:
     def stall(self) -> None:
         self.stalls += 1
 
-    def dispatch(self, inbox: Inbox, call: Call, reply: Reply) -> None:
-        assert inbox is self.inbox
-        self.dispatched.append(call.name)
+    def dispatch(self, call: Call) -> None:
+        assert call.inbox is self.inbox
+        self.dispatched.append(str(call.name))
         if self.at_once:
-            reply(call.name)
+            call.answer(call.name)
         else:
-            self.unanswered.append(reply)
+            self.unanswered.append(call.answer)
 
     def take(self, count: int = 1) -> None:
         for _ in range(count):
             self.taken += 1
-            self.inbox.take(Call(str(self.taken), None, True, self.answers))
+            self.inbox.take(str(self.taken), None, self.answers)
 
     def answer(self, place: int = 0) -> None:
         self.unanswered.pop(place)("done")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tornadochat.errors import ChatError, Code
 from tornadochat.protocol import Empty
-from tornadochat.transports.rawframes import ID_LONGEST, BadFrame, event_frame, read, reply_frame
+from tornadochat.transports.rawframes import ID_LONGEST, BadFrame, event_frame, event_text, read, reply_text
 
 
 def refusal(text: str) -> BadFrame:
@@ -37,7 +37,7 @@ def test_data_may_be_absent_which_is_not_null() -> None:
 def test_an_id_is_echoed_as_it_came(frame_id: str | float) -> None:
     frame = read(json.dumps({"event": "a", "id": frame_id}))
     assert frame.id is not None
-    assert json.loads(reply_frame(frame.id, Empty())) == {"reply": frame_id, "data": {}}
+    assert json.loads(reply_text(frame.id, Empty())) == {"reply": frame_id, "data": {}}
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,14 @@ def test_hostile_frames_are_refused_and_nothing_else(text: str) -> None:
 
 
 def test_an_event_frame_has_name_and_data() -> None:
-    assert event_frame("user disconnected", b'"x"') == '{"event":"user disconnected","data":"x"}'
+    text = b'{"event":"user disconnected","data":"x"}'
+    assert event_text("user disconnected", b'"x"') == text
+    assert event_frame("user disconnected", b'"x"') == bytes((0x81, len(text))) + text
 
 
-def test_a_reply_frame_has_data_or_an_error() -> None:
-    assert reply_frame('a"b', [1]) == '{"reply":"a\\"b","data":[1]}'
-    assert json.loads(reply_frame(7, ChatError(Code.unknown_user, field="to"))) == {
+def test_a_reply_text_has_data_or_an_error() -> None:
+    assert reply_text('a"b', [1]) == b'{"reply":"a\\"b","data":[1]}'
+    assert json.loads(reply_text(7, ChatError(Code.unknown_user, field="to"))) == {
         "reply": 7,
         "error": {
             "code": "unknown_user",
@@ -121,7 +123,7 @@ def test_any_json_is_a_frame_or_refused(value: Any, escaped: bool) -> None:
     except BadFrame as error:
         assert error.expected
         assert error.foreign == (not isinstance(value, dict))
-        assert json.loads(reply_frame(0, error))["error"]["code"] == "bad_frame"
+        assert json.loads(reply_text(0, error))["error"]["code"] == "bad_frame"
         if error.id is not None:
             assert error.id == value["id"]
     else:

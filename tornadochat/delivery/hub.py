@@ -20,16 +20,17 @@ class Hub:
     """Registry and delivery. Everything here is synchronous: there is no turn in between."""
 
     def __init__(self) -> None:
-        self._by_user: dict[str, list[Connection]] = {}
+        # Tuples, replaced and never changed: whoever goes through one may meet connections that end.
+        self._by_user: dict[str, tuple[Connection, ...]] = {}
         self._watchers: dict[str, set[Connection]] = {}
 
     def __iter__(self) -> Iterator[Connection]:
         """All connections, as they are now."""
         return iter([connection for own in self._by_user.values() for connection in own])
 
-    def of(self, user_id: str) -> list[Connection]:
+    def of(self, user_id: str) -> tuple[Connection, ...]:
         """The connections of a user, as they are now."""
-        return list(self._by_user.get(user_id, ()))
+        return self._by_user.get(user_id, ())
 
     def present(self, user_id: str) -> bool:
         """Whether the user has a connection."""
@@ -37,9 +38,9 @@ class Hub:
 
     def add(self, connection: Connection) -> bool:
         """Registers; true if it is the user's first."""
-        own = self._by_user.setdefault(connection.user.id, [])
-        own.append(connection)
-        return len(own) == 1
+        own = self._by_user.get(connection.user.id, ())
+        self._by_user[connection.user.id] = (*own, connection)
+        return not own
 
     def remove(self, connection: Connection) -> bool:
         """Forgets; true if it was the user's last. Idempotent: a second time changes nothing."""
@@ -48,12 +49,12 @@ class Hub:
         connection.open = connection.live = False
         for user_id in connection.watched:
             self._unwatch(connection, user_id)
-        own = self._by_user[connection.user.id]
-        own.remove(connection)
-        if own:
-            return False
-        del self._by_user[connection.user.id]
-        return True
+        left = tuple(own for own in self._by_user[connection.user.id] if own is not connection)
+        if left:
+            self._by_user[connection.user.id] = left
+        else:
+            del self._by_user[connection.user.id]
+        return not left
 
     def watch(self, connection: Connection, user_ids: Iterable[str]) -> None:
         """From now on the connection is told of the presence of these: of whom it has been told at all."""
@@ -71,10 +72,14 @@ class Hub:
     def publish(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
         """Hands a durable event to the connections of those it concerns, and to no other."""
         for user_id in event.audience:
+            other = event.other(user_id).id
             for connection in self.of(user_id):
-                self.watch(connection, (event.other(user_id).id,))
-                with self.guarding(connection):
+                if other not in connection.watched:
+                    self.watch(connection, (other,))
+                try:
                     connection.deliver(event, online=online)
+                except Exception:
+                    self._failed(connection)
 
     @contextmanager
     def guarding(self, connection: Connection) -> Iterator[None]:
@@ -82,8 +87,7 @@ class Hub:
         try:
             yield
         except Exception:
-            _log.exception("connection %x failed and is closed", connection.id)
-            connection.transport.close(Close.try_later)
+            self._failed(connection)
 
     def reread(self, user_id: str, number: int) -> None:
         """Sends the user's connections back to the log, which holds events of theirs up to `number`."""
@@ -91,6 +95,10 @@ class Hub:
             connection.noted = max(connection.noted, number)
             if connection.live:
                 connection.fall_behind()
+
+    def _failed(self, connection: Connection) -> None:
+        _log.exception("connection %x failed and is closed", connection.id)
+        connection.transport.close(Close.try_later)
 
     def _unwatch(self, connection: Connection, user_id: str) -> None:
         watching = self._watchers[user_id]

@@ -44,7 +44,7 @@ class Pending(NamedTuple):
 
     route: Route
     data: Payload
-    reply: Reply
+    call: Call
 
 
 class Dispatch:
@@ -58,15 +58,17 @@ class Dispatch:
         self._pending: dict[Inbox, deque[Pending]] = {}
         self._workers: set[asyncio.Task[None]] = set()
 
-    def __call__(self, inbox: Inbox, call: Call, reply: Reply) -> None:
+    def __call__(self, call: Call) -> None:
         """Carries a command out and answers it exactly once; never raises."""
         try:
             route, data = self._read(call)
-            self._route(inbox, Pending(route, data, reply))
+            if call.inbox in self._pending or not _do_now(route, data, call):
+                self._queue(Pending(route, data, call))
         except ChatError as refusal:
-            reply(refusal)
+            call.answer(refusal)
         except Exception as failure:
-            reply(incident(failure, call.name if call.name in self._routes else "an unknown command"))
+            name = call.name if call.name in self._routes else None
+            call.answer(incident(failure, name or "an unknown command"))
 
     async def finish(self) -> None:
         """Returns when the workers have done what they had begun."""
@@ -80,29 +82,26 @@ class Dispatch:
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     def _read(self, call: Call) -> tuple[Route, Payload]:
-        if isinstance(call.data, ChatError):
-            raise call.data
-        route = self._routes.get(call.name)
+        data = call.data
+        if isinstance(data, ChatError):
+            raise data
+        route = None if call.name is None else self._routes.get(call.name)
         if route is None:
             raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
-        if not call.asked and not route.command.silent:
+        if call.tag is None and not route.command.silent:
             raise ChatError(Code.id_required)
-        return route, parse(route.command.data, call.data)
+        return route, data if isinstance(data, Payload) else parse(route.command.data, data)
 
-    def _route(self, inbox: Inbox, pending: Pending) -> None:
+    def _queue(self, pending: Pending) -> None:
+        inbox = pending.call.inbox
         waiting = self._pending.get(inbox)
         if waiting is not None:
             waiting.append(pending)
-        elif not self._do_now(inbox, pending):
+        else:
             self._pending[inbox] = deque((pending,))
             worker = asyncio.ensure_future(self._work(inbox))
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
-
-    def _do_now(self, inbox: Inbox, pending: Pending) -> bool:
-        if pending.route.now is None:
-            return False
-        return pending.route.now(_connection(inbox), pending.data, pending.reply)
 
     async def _work(self, inbox: Inbox) -> None:
         waiting = self._pending[inbox]
@@ -111,22 +110,23 @@ class Dispatch:
                 await inbox.space()
                 if inbox.closed:
                     return
-                await self._do(inbox, waiting[0])
+                await self._do(waiting[0])
                 waiting.popleft()
         finally:
             del self._pending[inbox]
 
-    async def _do(self, inbox: Inbox, pending: Pending) -> None:
+    async def _do(self, pending: Pending) -> None:
+        route, data, call = pending
         try:
-            if self._do_now(inbox, pending):
+            if _do_now(route, data, call):
                 return
             # Reads see the connection's own earlier writes, some of which may not be committed yet.
             await self._messages.settled()
-            await pending.route.do(_connection(inbox), pending.data, pending.reply)
+            await route.do(_connection(call), data, call.answer)
         except ChatError as refusal:
-            pending.reply(refusal)
+            call.answer(refusal)
         except Exception as failure:
-            pending.reply(incident(failure, pending.route.command.name))
+            call.answer(incident(failure, route.command.name))
 
 
 def incident(failure: Exception, command: str) -> ChatError:
@@ -136,10 +136,14 @@ def incident(failure: Exception, command: str) -> ChatError:
     return ChatError(Code.internal, incident=number)
 
 
-def _connection(inbox: Inbox) -> Connection:
-    if inbox.connection is None:
+def _do_now(route: Route, data: Payload, call: Call) -> bool:
+    return route.now is not None and route.now(_connection(call), data, call.answer)
+
+
+def _connection(call: Call) -> Connection:
+    if call.inbox.connection is None:
         raise RuntimeError("an inbox carries nothing out before it is open")
-    return inbox.connection
+    return call.inbox.connection
 
 
 def _routes(

@@ -6,11 +6,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
-from tornadochat.delivery.transport import Transport
 from tornadochat.errors import ChatError, Close
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
-from tornadochat.transports.inbox import Inbox
+from tornadochat.transports.gather import Gather
+from tornadochat.transports.inbox import Inbox, Replying
 from tornadochat.transports.origins import Origins
 
 _log: Final = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Doorway:
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.draining = False
+        self.gather = Gather()
         self._links: set[Closable] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -56,7 +57,7 @@ class Doorway:
         self._in_flight = in_flight
         self._stalled = stalled
 
-    def inbox(self, transport: Transport) -> Inbox:
+    def inbox(self, transport: Replying) -> Inbox:
         """The way in for one link; closed, to come back, when reading has been paused for too long."""
         return Inbox(
             self._dispatch,

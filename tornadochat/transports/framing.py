@@ -25,6 +25,7 @@ from tornadochat.transports.frames import (
     parse_close,
     unmask,
 )
+from tornadochat.transports.gather import Gather
 
 CLOSE_WAIT: Final = 2.0  # seconds that a peer gets to take part in the closing handshake
 _DISCARD_CHUNK: Final = 65536
@@ -51,6 +52,9 @@ class Framing(Protocol):
 
     def send(self, opcode: int, *payloads: bytes) -> None:
         """Frames in one write; nothing after a close frame, nothing to a closed stream."""
+
+    def write(self, *frames: bytes) -> None:
+        """As `send`, of frames that have their header already and may be shared with other connections."""
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin or complete the closing handshake."""
@@ -105,10 +109,14 @@ class StrictProtocol(WebSocketProtocol13):
 
     def send(self, opcode: int, *payloads: bytes) -> None:
         """Frames in one write; nothing after a close frame, nothing to a closed stream."""
+        self.write(*[encode_frame(opcode, payload) for payload in payloads])
+
+    def write(self, *frames: bytes) -> None:
+        """As `send`, of frames that have their header already and may be shared with other connections."""
         if self.server_terminated:
             return
         with suppress(StreamClosedError):
-            self.stream.write(b"".join([encode_frame(opcode, payload) for payload in payloads]))
+            self.stream.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     @property
     def buffered(self) -> int:
@@ -228,6 +236,8 @@ class FramedWebSocketHandler(WebSocketHandler):
 
     max_frame = 131_072
     ws_connection: WebSocketProtocol | None
+    _held: list[bytes] | None = None
+    _held_bytes = 0
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """The framing engine of this connection."""
@@ -249,20 +259,36 @@ class FramedWebSocketHandler(WebSocketHandler):
         # None before the handshake and after the end; else what get_websocket_protocol() has built.
         return cast("Framing | None", self.ws_connection)
 
+    def hold(self, frame: bytes, gather: Gather) -> None:
+        """Send a frame that has its header already, in one write with all that this turn has for the peer."""
+        if self._held is None:
+            self._held = []
+            gather.add(self)
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+
+    def release(self) -> None:
+        """Write what has been held so far; silent once the connection is over."""
+        held, self._held, self._held_bytes = self._held, None, 0
+        if held is not None and (framing := self._framing) is not None:
+            framing.write(*held)
+
     def send_text(self, *frames: str | bytes) -> None:
         """Send text frames (`bytes` are already UTF-8) in one write; silent once the connection is over."""
+        self.release()
         if (framing := self._framing) is not None:
             framing.send(TEXT, *[f.encode() if isinstance(f, str) else f for f in frames])
 
     def send_binary(self, *frames: bytes) -> None:
         """Send binary frames in one write; silent once the connection is over."""
+        self.release()
         if (framing := self._framing) is not None:
             framing.send(BINARY, *frames)
 
     @property
     def buffered(self) -> int:
         """Bytes accepted and not yet given to the kernel."""
-        return framing.buffered if (framing := self._framing) is not None else 0
+        return self._held_bytes + framing.buffered if (framing := self._framing) is not None else 0
 
     @property
     def sent(self) -> int:
@@ -271,11 +297,13 @@ class FramedWebSocketHandler(WebSocketHandler):
 
     async def drained(self) -> None:
         """Return when what has been accepted up to now has left, or the connection is over."""
+        self.release()
         if (framing := self._framing) is not None:
             await framing.drained()
 
     def end(self, code: int | None = 1000, reason: str = "") -> None:
         """Closing handshake with this code; the TCP stream is cut if the peer has not answered in time."""
+        self.release()
         if (framing := self._framing) is not None:
             framing.close(code, reason or None)
 

@@ -9,25 +9,39 @@ Before the connection has been welcomed everything waits.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.transport import Transport
-from tornadochat.service.replies import Reply
 
 
-class Call(NamedTuple):
-    """A command as it came: its name, its data not yet looked at, and where its answer goes.
+class Replying(Transport, Protocol):
+    """A transport that also carries answers."""
 
-    `data` is an empty object where the client sent none, and a ChatError where what it sent was
-    refused already: that answer, too, waits for its turn. `asked`: the client awaits a reply; if not, the
-    answer is told only when it is an error.
+    def reply(self, command: str | None, tag: Any, result: Any) -> None:
+        """Answers a command; where the client asked for no reply (`tag` None) it hears of errors only."""
+        ...
+
+
+class Call:
+    """A command as it came: its name, its data, and the tag by which the client knows the answer.
+
+    `data` is a Payload where the door has decoded it, a ChatError where what came was refused already
+    (that answer, too, waits for its turn), and else not yet looked at; an empty object where the client
+    sent none. `tag`: None where the client awaits no reply.
     """
 
-    name: str
-    data: Any
-    asked: bool
-    reply: Reply
+    __slots__ = ("data", "inbox", "name", "tag")
+
+    def __init__(self, inbox: "Inbox", name: str | None, data: Any, tag: Any) -> None:
+        self.inbox = inbox
+        self.name = name
+        self.data = data
+        self.tag = tag
+
+    def answer(self, result: Any) -> None:
+        """Takes the one answer, as a Reply does."""
+        self.inbox.answer(self, result)
 
 
 class Inbox:
@@ -35,8 +49,8 @@ class Inbox:
 
     def __init__(
         self,
-        dispatch: Callable[["Inbox", Call, Reply], None],
-        transport: Transport,
+        dispatch: Callable[[Call], None],
+        transport: Replying,
         *,
         limit: int,
         outbox_bytes: int,
@@ -75,16 +89,28 @@ class Inbox:
         self._backlog.clear()
         self._resume()
 
-    def take(self, call: Call) -> None:
-        """Carries the command out, now or when its turn comes."""
+    def take(self, name: str | None, data: Any, tag: Any) -> None:
+        """Carries the command out, now or when its turn comes; see Call."""
         if self.closed:
             return
-        self._backlog.append(call)
-        self._drain()
+        call = Call(self, name, data, tag)
+        if self._backlog or self._draining or self.connection is None or not self._may_begin():
+            self._backlog.append(call)
+            self._drain()
+        else:
+            self._unanswered += 1
+            self._dispatch(call)
+
+    def answer(self, call: Call, result: Any) -> None:
+        """Sends the answer of a command, and begins what waited for that."""
+        self._unanswered -= 1
+        self._transport.reply(call.name, call.tag, result)
+        if self._backlog or self._readable is not None:
+            self._drain()
 
     def readable(self) -> asyncio.Future[None] | None:
         """None, or what to await before reading on."""
-        if self.closed or not self._full(self._limit):
+        if not self._full(self._limit) or self.closed:
             return None
         if self._readable is None:
             self._readable = asyncio.get_running_loop().create_future()
@@ -126,21 +152,13 @@ class Inbox:
             while self._backlog and self._may_begin():
                 call = self._backlog.popleft()
                 self._unanswered += 1
-                self._dispatch(self, call, self._answering(call.reply))
+                self._dispatch(call)
         finally:
             self._draining = False
         if self._crowded():
             self._await_space()
         elif self._readable is not None and not self._full(self._limit // 2 + 1):
             self._resume()
-
-    def _answering(self, reply: Reply) -> Reply:
-        def answer(result: Any) -> None:
-            self._unanswered -= 1
-            reply(result)
-            self._drain()
-
-        return answer
 
     def _await_space(self) -> None:
         if self._awaiting_space is None:

@@ -1,13 +1,15 @@
 """From what a client sent to a command's data, or to an error that says what is wrong and where."""
 
 import re
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec.structs import astuple
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import ConnectData, Payload
+from tornadochat.protocol import COMMANDS, ConnectData, Payload
 
 P = TypeVar("P", bound=Payload)
 
@@ -18,6 +20,11 @@ _NAMED: Final = re.compile(r"Object (missing required|contains unknown) field `(
 _TOO_LONG: Final = re.compile(r"of length <= \d+$")
 ECHO_LONGEST: Final = 64
 """How much of a client's own text an error repeats, in characters."""
+_TYPES: Final[tuple[type[Payload], ...]] = (ConnectData, *(command.data for command in COMMANDS))
+DECODE: Final[Mapping[type[Payload], Callable[[str | bytes | msgspec.Raw], Payload]]] = MappingProxyType(
+    {type_: msgspec.json.Decoder(type_).decode for type_ in _TYPES}
+)
+"""From JSON to the data of a command; these raise what msgspec raises."""
 
 
 def parse(type_: type[P], data: Any) -> P:
@@ -27,7 +34,7 @@ def parse(type_: type[P], data: Any) -> P:
     """
     try:
         if isinstance(data, msgspec.Raw):
-            return msgspec.json.decode(data, type=type_)
+            return cast("P", DECODE[type_](data))
         return _encodable(msgspec.convert(data, type_))
     except UnicodeEncodeError:
         raise _unpaired(None) from None

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.events import Frame
 from tornadochat.protocol import encode
+from tornadochat.transports.frames import TEXT, encode_frame
 from tornadochat.transports.payloads import explain
 
 FrameID = str | int | float
@@ -50,16 +50,21 @@ def read(text: str) -> RawFrame:
     return frame
 
 
-def event_frame(name: str, data: bytes) -> Frame:
+def event_text(name: str, data: bytes) -> bytes:
     """An event: `{"event": …, "data": …}`."""
-    return f'{{"event":{encode(name).decode()},"data":{data.decode()}}}'
+    return b'{"event":%b,"data":%b}' % (encode(name), data)
 
 
-def reply_frame(frame_id: FrameID, result: Any) -> Frame:
+def event_frame(name: str, data: bytes) -> bytes:
+    """The WebSocket frame of an event."""
+    return encode_frame(TEXT, event_text(name, data))
+
+
+def reply_text(frame_id: FrameID, result: Any) -> bytes:
     """A reply: `{"reply": id, "data": …}`, or `"error"` in the place of `"data"`."""
     if isinstance(result, ChatError):
-        return f'{{"reply":{encode(frame_id).decode()},"error":{encode(result.wire()).decode()}}}'
-    return f'{{"reply":{encode(frame_id).decode()},"data":{encode(result).decode()}}}'
+        return b'{"reply":%b,"error":%b}' % (encode(frame_id), encode(result.wire()))
+    return b'{"reply":%b,"data":%b}' % (encode(frame_id), encode(result))
 
 
 def _bad(text: str, refusal: Exception) -> BadFrame:

@@ -22,11 +22,13 @@ from tornadochat.protocol import ConnectData
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
+from tornadochat.transports.frames import TEXT, encode_frame
 from tornadochat.transports.framing import FramedWebSocketHandler
+from tornadochat.transports.gather import Gather
 from tornadochat.transports.heartbeat import Heartbeat
-from tornadochat.transports.inbox import Call, Inbox
+from tornadochat.transports.inbox import Inbox
 from tornadochat.transports.payloads import parse_connect
-from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_frame
+from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_text
 
 UNSUPPORTED_DATA: Final = 1003
 """RFC 6455 section 7.4.1: this endpoint takes text only."""
@@ -35,10 +37,11 @@ UNSUPPORTED_DATA: Final = 1003
 class RawTransport:
     """The outgoing half of a raw link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_gather", "_socket")
 
-    def __init__(self, socket: "RawSocket") -> None:
+    def __init__(self, socket: "RawSocket", gather: Gather) -> None:
         self._socket = socket
+        self._gather = gather
 
     @property
     def door(self) -> Door:
@@ -57,12 +60,12 @@ class RawTransport:
 
     def send(self, event: Event) -> None:
         """Queues an event."""
-        self._socket.send_text(event.frame(event_frame))
+        self._socket.hold(event.frame(event_frame), self._gather)
 
-    def reply(self, command: str | None, frame_id: FrameID | None, result: Any) -> None:
+    def reply(self, command: str | None, tag: FrameID | None, result: Any) -> None:
         """Answers a command; one that asked for no reply hears of errors only, as an event."""
-        if frame_id is not None:
-            self._socket.send_text(reply_frame(frame_id, result))
+        if tag is not None:
+            self._socket.hold(encode_frame(TEXT, reply_text(tag, result)), self._gather)
         elif isinstance(result, ChatError):
             self.send(events.error(result, command))
 
@@ -125,7 +128,7 @@ class RawSocket(FramedWebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         """The upgrade is done: sign in by what the request carried, or wait for the first frame."""
         super().open(*args, **kwargs)
-        self._transport = RawTransport(self)
+        self._transport = RawTransport(self, self._doorway.gather)
         self._inbox = self._doorway.inbox(self._transport)
         self._doorway.enter(self._transport)
         self._heartbeat = Heartbeat(
@@ -198,7 +201,8 @@ class RawSocket(FramedWebSocketHandler):
 
     def _bad(self, refusal: BadFrame) -> None:
         if self._signing_in is not None:
-            self._take(None, refusal.id, refusal)
+            # Refusals, too: nothing is answered before the connection has its `session`.
+            self._inbox.take(None, refusal, refusal.id)
             return
         self._transport.reply(None, refusal.id, refusal)
         if refusal.foreign:
@@ -219,14 +223,9 @@ class RawSocket(FramedWebSocketHandler):
 
     def _command(self, frame: RawFrame) -> None:
         if frame.event == "connect":
-            self._take(frame.event, frame.id, ChatError(Code.already_connected))
+            self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
         else:
-            self._take(frame.event, frame.id, frame.data or {})
-
-    def _take(self, command: str | None, frame_id: FrameID | None, data: Any) -> None:
-        """Into the inbox, refusals too: nothing is answered before the connection has its `session`."""
-        reply = partial(self._transport.reply, command, frame_id)
-        self._inbox.take(Call(command or "", data, frame_id is not None, reply))
+            self._inbox.take(frame.event, frame.data or {}, frame.id)
 
     def _sign_in(self, data: ConnectData) -> None:
         if self._identify is not None:

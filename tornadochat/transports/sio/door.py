@@ -12,16 +12,18 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from tornadochat import events
 from tornadochat.errors import ERRORS, ChatError, Close, Code
-from tornadochat.events import Event, Frame
+from tornadochat.events import Event
 from tornadochat.models import Door
 from tornadochat.protocol import encode
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
-from tornadochat.transports.inbox import Call
+from tornadochat.transports.frames import TEXT, encode_frame
+from tornadochat.transports.gather import Gather
 from tornadochat.transports.payloads import parse_connect
 from tornadochat.transports.sio.handler import EngineHandler, Refusal, make_handler
 from tornadochat.transports.sio.server import SocketIOServer
+from tornadochat.transports.sio.shortcut import read_command
 from tornadochat.transports.sio.socket import EngineSocket
 
 DISCONNECT: Final = "41"
@@ -32,25 +34,31 @@ USERS_MOST: Final = 4 * 1024 * 1024
 """What a connection may have waiting beside its outbox: a snapshot, and the replies of one turn."""
 
 
-def event_packet(name: str, data: bytes) -> Frame:
+def event_packet(name: str, data: bytes) -> bytes:
     """An event as this door sends it: Engine.IO message, Socket.IO EVENT."""
-    return f"42[{encode(name).decode()},{data.decode()}]"
+    return b"42[%b,%b]" % (encode(name), data)
 
 
-def ack_packet(ack: int, result: Any) -> Frame:
+def event_frame(name: str, data: bytes) -> bytes:
+    """The WebSocket frame of an event."""
+    return encode_frame(TEXT, event_packet(name, data))
+
+
+def ack_packet(ack: int, result: Any) -> bytes:
     """A reply: Socket.IO ACK with `{data}` or `{error}`."""
     if isinstance(result, ChatError):
-        return f'43{ack}[{{"error":{encode(result.wire()).decode()}}}]'
-    return f'43{ack}[{{"data":{encode(result).decode()}}}]'
+        return b'43%d[{"error":%b}]' % (ack, encode(result.wire()))
+    return b'43%d[{"data":%b}]' % (ack, encode(result))
 
 
 class SocketIOTransport:
     """The outgoing half of a Socket.IO link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_gather", "_socket")
 
-    def __init__(self, socket: EngineSocket) -> None:
+    def __init__(self, socket: EngineSocket, gather: Gather) -> None:
         self._socket = socket
+        self._gather = gather
 
     @property
     def door(self) -> Door:
@@ -69,12 +77,19 @@ class SocketIOTransport:
 
     def send(self, event: Event) -> None:
         """Queues an event."""
-        self._socket.push(event.frame(event_packet))
+        if (ws := self._socket.ws) is not None:
+            ws.hold(event.frame(event_frame), self._gather)
+        else:
+            self._socket.push(event.frame(event_packet).decode())
 
-    def reply(self, command: str, ack: int | None, result: Any) -> None:
+    def reply(self, command: str | None, tag: int | None, result: Any) -> None:
         """Answers a command; one that asked for no reply hears of errors only, as an event."""
-        if ack is not None:
-            self._socket.push(ack_packet(ack, result))
+        if tag is not None:
+            packet = ack_packet(tag, result)
+            if (ws := self._socket.ws) is not None:
+                ws.hold(encode_frame(TEXT, packet), self._gather)
+            else:
+                self._socket.push(packet.decode())
         elif isinstance(result, ChatError):
             self.send(events.error(result, command))
 
@@ -96,7 +111,8 @@ class Link:
 
     def __init__(self, doorway: Doorway, socket: EngineSocket) -> None:
         self._doorway = doorway
-        self.transport = SocketIOTransport(socket)
+        self._socket = socket
+        self.transport = SocketIOTransport(socket, doorway.gather)
         self._inbox = doorway.inbox(self.transport)
         self._arrival: Arrival | None = None
         self._welcome: asyncio.Task[None] | None = None
@@ -121,22 +137,26 @@ class Link:
     def welcome(self) -> None:
         """The CONNECT packet has been sent: everything else may follow."""
         if self._arrival is not None and not self._gone:
+            self._socket.shortcut = self._take_shortcut
             self._welcome = asyncio.ensure_future(self._doorway.welcome(self._arrival, self._inbox))
 
     def take(self, name: str, arguments: list[Any], ack: int | None) -> None:
         """Takes an event of the client as a command."""
-
-        def reply(result: Any) -> None:
-            self.transport.reply(name, ack, result)
-
         data = arguments[0] if arguments else {}
         if len(arguments) > 1:
             data = ChatError(Code.invalid, expected="one object")
-        self._inbox.take(Call(name, data, ack is not None, reply))
+        self._inbox.take(name, data, ack)
+
+    def _take_shortcut(self, frame: str) -> bool:
+        command = read_command(frame)
+        if command is not None:
+            self._inbox.take(*command)
+        return command is not None
 
     def leave(self, reason: str = "") -> None:
         """The connection is over, in the turn in which its link closed. Idempotent."""
         self._gone = True
+        self._socket.shortcut = None
         self._doorway.leave(self.transport)
         self._inbox.close()
         if self._arrival is not None:

@@ -33,8 +33,10 @@ class EngineSocket(AsyncSocket):
     queued here. No task belongs to a connection: timers are handles, and they end with it.
 
     For the application: `request`, `push`, `buffered`, `sent`, `drained`, `abort`, `finish`, and the hooks
-    `on_close(reason)`, called once, in the turn in which the end is noticed, and `readable()`, whose
-    result, unless it is None, is awaited before more is read from the peer.
+    `on_close(reason)`, called once, in the turn in which the end is noticed, `readable()`, whose result,
+    unless it is None, is awaited before more is read from the peer, and `shortcut(frame)`, which may take
+    a WebSocket frame before anything else looks at it. `ws`: the established WebSocket, while there is one,
+    to which ready frames may be given directly.
     """
 
     server: "EngineServer"
@@ -46,6 +48,8 @@ class EngineSocket(AsyncSocket):
     def __init__(self, server: "EngineServer", sid: str, request: HTTPServerRequest) -> None:
         super().__init__(server, sid)
         self.request = request
+        self.ws: FramedWebSocketHandler | None = None
+        self.shortcut: Callable[[str], bool] | None = None
         self.on_close: Callable[[str], None] | None = None
         self.readable: Callable[[], Awaitable[None] | None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -152,6 +156,7 @@ class EngineSocket(AsyncSocket):
         self._waiter = None
         self.connected = self.upgraded = True
         self._wire.attach(ws)
+        self.ws = ws
 
     def feed(self, frame: str | bytes) -> Awaitable[None] | None:
         """Take a WebSocket frame; what is returned must be awaited before the next one."""
@@ -169,6 +174,13 @@ class EngineSocket(AsyncSocket):
         return None
 
     def _feed_open(self, frame: str | bytes) -> Awaitable[None] | None:
+        if (
+            self.shortcut is not None
+            and isinstance(frame, str)
+            and not self._posting
+            and self.shortcut(frame)
+        ):
+            return self._hold_back()
         try:
             check_packet(frame, self.server.binary)
         except Violation as violation:
@@ -211,9 +223,13 @@ class EngineSocket(AsyncSocket):
 
     async def _deliver(self, data: str | bytes) -> None:
         await self.server.deliver(self, data)
+        if (held := self._hold_back()) is not None:
+            await held
+
+    def _hold_back(self) -> Awaitable[None] | None:
+        """What to await, if anything, before more is read."""
         gate = self.readable() if self.readable is not None and not self.closing else None
-        if gate is not None:
-            await self._heartbeat.hold(gate, self._over)
+        return None if gate is None else self._heartbeat.hold(gate, self._over)
 
     def _violate(self, violation: Violation) -> None:
         if not self.closed:
@@ -293,6 +309,7 @@ class EngineSocket(AsyncSocket):
         if self.closing:
             return
         self.closing = True
+        self.ws = None
         self.server.leave(self, reason)
 
     def _cancel_limit(self) -> None:
