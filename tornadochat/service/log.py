@@ -6,7 +6,7 @@ from typing import Final
 from tornadochat import events
 from tornadochat.delivery.hub import Hub
 from tornadochat.events import LogEvent
-from tornadochat.models import Batch, Logged, Mark, Marked, Stored, User
+from tornadochat.models import Batch, Logged, Marked, Message, Stored, User
 from tornadochat.service.directory import Directory
 from tornadochat.service.presence import Presence
 from tornadochat.store import Store
@@ -58,6 +58,6 @@ class Log:
 
     def _event(self, logged: Logged, sender: User, recipient: User) -> LogEvent:
         epoch = self._store.epoch
-        if isinstance(logged, Mark):
-            return events.mark(logged, sender, recipient, epoch)
-        return events.message(logged, sender, recipient, epoch)
+        if isinstance(logged, Message):
+            return events.message(logged, sender, recipient, epoch)
+        return events.mark(logged, sender, recipient, epoch)

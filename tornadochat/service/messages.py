@@ -86,9 +86,9 @@ class Messages:
         if len(command.content) > self._characters:
             expected = f"at most {self._characters} characters"
             raise ChatError(Code.too_large, field="content", expected=expected)
-        for field, text in (("content", command.content), ("clientID", command.clientID)):
-            if text is not None and "\0" in text:
-                raise ChatError(Code.invalid, field=field, expected="text without NUL")
+        if "\0" in command.content or (command.clientID is not None and "\0" in command.clientID):
+            field = "content" if "\0" in command.content else "clientID"
+            raise ChatError(Code.invalid, field=field, expected="text without NUL")
         self._store.append(
             Draft(
                 sender=connection.user,
@@ -102,12 +102,12 @@ class Messages:
 
 
 def _answer(reply: Reply, outcome: Outcome) -> None:
-    if isinstance(outcome, Refused):
-        field, expected = _REFUSED[outcome.code]
-        reply(ChatError(Code(outcome.code), field=field, expected=expected))
-    elif isinstance(outcome, Stored):
+    if isinstance(outcome, Stored):
         message = outcome.message
         reply(MessageReply(message.id, message.seq, message.at, outcome.duplicate))
+    elif isinstance(outcome, Refused):
+        field, expected = _REFUSED[outcome.code]
+        reply(ChatError(Code(outcome.code), field=field, expected=expected))
 
 
 def _fitting(page: list[MessageData], *, keep_first: bool) -> list[MessageData]:

@@ -90,7 +90,9 @@ class Dispatch:
             raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
         if call.tag is None and not route.command.silent:
             raise ChatError(Code.id_required)
-        return route, data if isinstance(data, Payload) else parse(route.command.data, data)
+        # The exact type: isinstance() goes a long way round with msgspec's structs unless it hits at once.
+        decoded = type(data) is route.command.data
+        return route, data if decoded else parse(route.command.data, data)
 
     def _queue(self, pending: Pending) -> None:
         inbox = pending.call.inbox
