@@ -1,23 +1,20 @@
 """Marks as the writer's thread moves them, and the counting of what is unread."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from tornadochat.models import Mark, Marked, Marking, MarkKind
+from tornadochat.store.rooms import Room
+from tornadochat.store.runs import Place, lows_at
 
 # CROSS JOIN keeps SQLite from turning the join round: what was asked for leads, the index follows.
 MARKS: Final = """
 SELECT mark.viewer, mark.sender, mark.recipient, mark.kind, mark.seq
 FROM json_each(?) AS asked CROSS JOIN mark
 ON mark.viewer = asked.value ->> 0 AND mark.sender = asked.value ->> 1 AND mark.recipient = asked.value ->> 2
-"""
-PLACES: Final = """
-SELECT message.room, message.seq, message.lows
-FROM json_each(?) AS asked CROSS JOIN message
-ON message.room = asked.value ->> 0 AND message.seq = asked.value ->> 1
 """
 # Without WHERE the parser would take ON CONFLICT for the condition of a join.
 UPSERT: Final = """
@@ -32,14 +29,6 @@ _Key = tuple[int, int, int, MarkKind]
 _Row = tuple[int, int, int, MarkKind, int, int, int]
 Asked = tuple[Marking, int, int]
 """A marking, the key of whose it is, and that of the other side."""
-
-
-class Room(Protocol):
-    """The counters of a conversation; see the tables `room` and `message`."""
-
-    id: int
-    seq: int
-    lows: int
 
 
 class _State(msgspec.Struct):
@@ -73,12 +62,10 @@ class Marks:
         """What is to be stored: of each mark the last place only."""
         return list(self._rows.values())
 
-    def locate(self, places: Iterable[tuple[int, int]]) -> None:
-        """Looks up the messages of these rooms and seqs, as far as they are stored. Raises sqlite3.Error."""
-        wanted = set(places)
-        if wanted:
-            for room, seq, lows in self._connection.execute(PLACES, (_json(wanted),)).fetchall():
-                self._places[room, seq] = lows
+    def locate(self, places: Collection[Place]) -> bool:
+        """Looks up the messages at these places; whether all are indexed. Raises sqlite3.Error."""
+        self._places |= lows_at(self._connection, places)
+        return self._places.keys() >= set(places)
 
     def note(self, room: Room) -> None:
         """The last message of the room is of this batch and not stored yet."""

@@ -48,10 +48,18 @@ class Reader:
         try:
             with self._engine.begin() as connection:
                 return query(connection)
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
             # `orig` alone: the whole text would hold the parameters.
-            _logger.error("reading failed: %s", error.orig)
+            reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+            _logger.error("reading failed: %s", reason)
             raise ChatError(Code.unavailable) from None
+
+
+def driver(connection: sa.Connection) -> sqlite3.Connection:
+    """The connection underneath, for what is read row by row."""
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 def _engine(path: Path, connect: Connect) -> sa.Engine:

@@ -133,6 +133,7 @@ class Store:
         Both are exclusive seqs; with neither it is the latest page. The flag tells whether there is
         more in that direction.
         """
+        await self._writer.indexed()
         return await self._reader.run(
             history.history, user_id, other_id, before=before, after=after, limit=limit
         )
@@ -143,6 +144,7 @@ class Store:
         `snapshot` is the position of the roster that the reader holds. What is unread is counted as of
         the mark or as of there, whichever is later: the reader counts on from the later one.
         """
+        await self._writer.indexed()
         return await self._reader.run(history.log_after, user_id, number, limit, snapshot)
 
     async def snapshot(
@@ -162,6 +164,7 @@ class Store:
         last `messages` messages, of the latest first, as long as they are within so many `characters`
         in all.
         """
+        await self._writer.indexed()
         return await self._reader.run(
             roster.snapshot,
             user_id,
