@@ -11,6 +11,8 @@ from tornadochat.models import Refused, Stored
 from tornadochat.store.migrate import migrate
 
 Open = Callable[..., Awaitable[House]]
+
+pytestmark = pytest.mark.sqlite
 UNAVAILABLE = Refused("unavailable")
 
 

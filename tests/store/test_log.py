@@ -46,6 +46,7 @@ async def test_the_same_message_twice_in_one_batch_is_stored_once(open_house: Op
     assert len(house.batches) == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_the_same_message_after_a_restart_is_answered_as_the_first(open_house: Open) -> None:
     house = await open_house()
@@ -92,6 +93,7 @@ async def test_seqs_have_no_gaps_however_conversations_interleave(open_house: Op
     assert [message.number for message in house.published] == list(range(1, len(house.published) + 1))
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_time_in_a_conversation_never_goes_back(open_house: Open) -> None:
     times = iter([500, 100, 300, 50, 700])

@@ -13,11 +13,14 @@ from alembic.runtime.migration import MigrationContext
 
 from tests.store.house import House
 from tornadochat.models import Marked, User
-from tornadochat.store import Store, StoreError
+from tornadochat.store import StoreError
 from tornadochat.store.migrate import alembic_config, migrate, path_of
 from tornadochat.store.schema import metadata
+from tornadochat.store.sqlite import SQLiteStore
 
 Open = Callable[..., Awaitable[House]]
+
+pytestmark = pytest.mark.sqlite
 
 
 def execute(path: Path, statement: str) -> None:
@@ -153,7 +156,7 @@ async def test_another_database_has_another_epoch(open_house: Open, tmp_path: Pa
 
 async def refusal(url: str) -> str:
     with pytest.raises(StoreError) as refused:
-        await Store.open(url, durability="full", listener=lambda _: None)
+        await SQLiteStore.open(url, durability="full", listener=lambda _: None)
     text = str(refused.value)
     assert "\n" not in text
     return text
@@ -191,7 +194,9 @@ async def test_a_locked_out_writer_is_refused_at_the_start(path: Path) -> None:
         raise sqlite3.OperationalError("unable to open database file")
 
     with pytest.raises(StoreError, match="unable to open"):
-        await Store.open(f"sqlite:///{path}", durability="full", listener=lambda _: None, connect=connect)
+        await SQLiteStore.open(
+            f"sqlite:///{path}", durability="full", listener=lambda _: None, connect=connect
+        )
 
 
 @pytest.mark.parametrize(

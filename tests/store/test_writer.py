@@ -27,6 +27,7 @@ async def test_what_arrives_during_a_hop_goes_together_in_the_next(open_house: O
     assert [len(batch.settled) for batch in house.batches] == [1, 20]
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_a_batch_is_bounded_by_number(open_house: Open) -> None:
     house = await open_house()
@@ -36,6 +37,7 @@ async def test_a_batch_is_bounded_by_number(open_house: Open) -> None:
     assert [message.content for message in house.published] == [str(i) for i in range(1_100)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_a_batch_is_bounded_by_size_and_never_empty(open_house: Open) -> None:
     house = await open_house()
@@ -175,6 +177,7 @@ async def test_a_closed_store_refuses(open_house: Open) -> None:
             await call
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 @pytest.mark.parametrize("durability", ["full", "normal"])
 async def test_the_database_is_as_durable_as_was_asked_for(open_house: Open, durability: str) -> None:

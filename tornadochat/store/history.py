@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tornadochat.models import Logged, Message
 from tornadochat.store.keys import key_or_nobody
-from tornadochat.store.marks import unread
+from tornadochat.store.progress import unread
 from tornadochat.store.reads import driver
 from tornadochat.store.rows import MARK_FIELDS, MESSAGE_FIELDS, mark_of, message_of
 from tornadochat.store.runs import (

@@ -11,12 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from tornadochat.store.errors import StoreError
+
 _SCHEME: Final = "sqlite:///"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-
-
-class StoreError(Exception):
-    """The store cannot be opened; the text says why, in one line, for the person who starts the server."""
 
 
 def path_of(url: str) -> Path:

@@ -12,7 +12,7 @@ from tornadochat.store.folding import end_of_prefix
 from tornadochat.store.history import messages_of
 from tornadochat.store.keys import key_of, key_or_nobody, keys_of
 from tornadochat.store.log import LAST
-from tornadochat.store.marks import unread
+from tornadochat.store.progress import unread
 from tornadochat.store.reads import driver
 from tornadochat.store.rows import session_of, user_of
 from tornadochat.store.runs import Place, lows_at, numbers_below
