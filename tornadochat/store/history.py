@@ -5,12 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-import sqlalchemy as sa
 
 from tornadochat.models import Logged, Message
 from tornadochat.store.keys import key_or_nobody
 from tornadochat.store.progress import unread
-from tornadochat.store.reads import driver
 from tornadochat.store.rows import MARK_FIELDS, MESSAGE_FIELDS, mark_of, message_of
 from tornadochat.store.runs import (
     ROOM,
@@ -33,7 +31,7 @@ SELECT {", ".join(MARK_FIELDS)} FROM mark WHERE viewer = ? AND number > ? ORDER 
 
 
 def history(
-    connection: sa.Connection,
+    connection: sqlite3.Connection,
     user_id: str,
     other_id: str,
     *,
@@ -43,32 +41,31 @@ def history(
 ) -> tuple[list[Message], bool]:
     """A page of a conversation, ascending, and whether there is more in that direction."""
     one, other = key_or_nobody(user_id), key_or_nobody(other_id)
-    database = driver(connection)
-    room = database.execute(ROOM, (min(one, other), max(one, other))).fetchone()
+    room = connection.execute(ROOM, (min(one, other), max(one, other))).fetchone()
     if room is None:
         return [], False
     if after is not None:
-        numbers = numbers_above(database, room[0], _in_range(after), limit + 1)
+        numbers = numbers_above(connection, room[0], _in_range(after), limit + 1)
         more = len(numbers) > limit
         numbers = numbers[:limit]
     else:
         below = SEQ_MAX if before is None else _in_range(before)
-        numbers = numbers_below(database, room[0], below, limit + 1)
+        numbers = numbers_below(connection, room[0], below, limit + 1)
         more = len(numbers) > limit
         numbers = numbers[-limit:]
-    return messages_of(database, numbers), more
+    return messages_of(connection, numbers), more
 
 
 def log_after(
-    connection: sa.Connection, user_id: str, number: int, limit: int, snapshot: int
+    connection: sqlite3.Connection, user_id: str, number: int, limit: int, snapshot: int
 ) -> list[Logged]:
     """What the log has for the user above `number`, in its order, no more than `limit`."""
-    user, number, database = key_or_nobody(user_id), _in_range(number), driver(connection)
-    messages = messages_of(database, numbers_of(database, user, number, limit))
-    marks = database.execute(MARKS_AFTER, (user, number, limit)).fetchall()
+    user, number = key_or_nobody(user_id), _in_range(number)
+    messages = messages_of(connection, numbers_of(connection, user, number, limit))
+    marks = connection.execute(MARKS_AFTER, (user, number, limit)).fetchall()
     if not marks:
         return list(messages)
-    counted = _unread(database, marks, snapshot)
+    counted = _unread(connection, marks, snapshot)
     found: list[Logged] = [*messages]
     found += [mark_of(row, counted.get(row[0])) for row in marks]
     return sorted(found, key=lambda logged: logged.number)[:limit]

@@ -5,36 +5,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import sqlalchemy as sa
 
 from tornadochat.models import Conversation, Message, Session, Snapshot, User
 from tornadochat.store.folding import end_of_prefix
 from tornadochat.store.history import messages_of
-from tornadochat.store.keys import key_of, key_or_nobody, keys_of
+from tornadochat.store.keys import NOBODY, key_of, key_or_nobody, keys_of
 from tornadochat.store.log import LAST
 from tornadochat.store.progress import unread
-from tornadochat.store.reads import driver
 from tornadochat.store.rows import session_of, user_of
 from tornadochat.store.runs import Place, lows_at, numbers_below
-from tornadochat.store.schema import session, user
 
-_SESSIONS: Final = sa.select(
-    session.c.id, session.c.user, user.c.username, session.c.door, session.c.created, session.c.seen
-).join(user, user.c.id == session.c.user)
-_SESSION: Final = _SESSIONS.where(session.c.secret == sa.bindparam("secret"))
-_SESSIONS_OF: Final = _SESSIONS.where(session.c.user == sa.bindparam("user")).order_by(
-    session.c.created, session.c.id
-)
+_SESSIONS: Final = """
+SELECT session.id, session.user, user.username, session.door, session.created, session.seen
+FROM session CROSS JOIN user ON user.id = session.user
+"""
+SESSION: Final = f"{_SESSIONS} WHERE session.secret = ?"
+SESSIONS_OF: Final = f"{_SESSIONS} WHERE session.user = ? ORDER BY session.created, session.id"
+USERS_BY_ID: Final = """
+SELECT user.id, user.username FROM json_each(?) AS asked CROSS JOIN user ON user.id = asked.value
+"""
+USERS_BY_NAME: Final = "SELECT id, username FROM user ORDER BY folded, id"
+USERS_FROM: Final = """
+SELECT id, username FROM user WHERE (folded, id) > (?, ?) AND folded < ? ORDER BY folded, id LIMIT ?
+"""
+_COUNTED_UP_TO: Final = "SELECT count(*) FROM (SELECT 1 FROM user LIMIT ?)"
+# No text is greater than a blob.
+_NO_END: Final = b""
 
-_USERS: Final = sa.select(user.c.id, user.c.username)
-_USERS_BY_NAME: Final = _USERS.order_by(user.c.folded, user.c.id)
-_ASKED: Final = sa.func.json_each(sa.bindparam("keys")).table_valued("value")
-_USERS_BY_ID: Final = _USERS.where(user.c.id.in_(sa.select(_ASKED.c.value)))
-_COUNTED_UP_TO: Final = sa.select(sa.func.count()).select_from(
-    sa.select(user.c.id).limit(sa.bindparam("limit")).subquery()
-)
-
-_POSITION: Final = sa.text(LAST)
 # The latest of each side are read from their end, and no further than the limit.
 _ROOMS_BY_SIDE: Final = """
 SELECT id, seq, number, lows, {other} AS other FROM room
@@ -65,43 +62,38 @@ FROM json_each(?) AS asked CROSS JOIN message ON message.number = asked.value
 """
 
 
-def find_session(connection: sa.Connection, secret: bytes) -> Session | None:
+def find_session(connection: sqlite3.Connection, secret: bytes) -> Session | None:
     """The session that this hashed secret authenticates."""
-    row = connection.execute(_SESSION, {"secret": secret}).first()
+    row = connection.execute(SESSION, (secret,)).fetchone()
     return None if row is None else session_of(row)
 
 
-def list_sessions(connection: sa.Connection, user_id: str) -> list[Session]:
+def list_sessions(connection: sqlite3.Connection, user_id: str) -> list[Session]:
     """The user's sessions, oldest first."""
-    return [session_of(row) for row in connection.execute(_SESSIONS_OF, {"user": key_of(user_id)})]
+    return [session_of(row) for row in connection.execute(SESSIONS_OF, (key_of(user_id),))]
 
 
-def find_users(connection: sa.Connection, ids: Iterable[str]) -> dict[str, User]:
+def find_users(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, User]:
     """The users of these ids; unknown ids are absent."""
-    rows = connection.execute(_USERS_BY_ID, {"keys": _json(keys_of(ids))})
+    rows = connection.execute(USERS_BY_ID, (_json(keys_of(ids)),))
     return {found.id: found for found in map(user_of, rows)}
 
 
 def search_users(
-    connection: sa.Connection, prefix: str, after: tuple[str, str] | None, limit: int
+    connection: sqlite3.Connection, prefix: str, after: tuple[str, str] | None, limit: int
 ) -> list[User]:
     """Users whose folded name starts with `prefix`, by folded name and id, above `after`."""
-    query = _USERS_BY_NAME.limit(limit)
-    # One lower bound only, the greater one: of two SQLite might start at the lesser.
+    # One lower bound only, the greater one: of two SQLite might start at the lesser. No key is below 0.
+    start = (prefix, NOBODY)
     if after is not None and after[0] >= prefix:
-        key = key_of(after[1])
-        last = sa.tuple_(sa.literal(after[0]), sa.literal(-1 if key is None else key))
-        query = query.where(sa.tuple_(user.c.folded, user.c.id) > last)
-    else:
-        query = query.where(user.c.folded >= prefix)
+        start = after[0], key_or_nobody(after[1])
     end = end_of_prefix(prefix)
-    if end is not None:
-        query = query.where(user.c.folded < end)
-    return [user_of(row) for row in connection.execute(query)]
+    found = connection.execute(USERS_FROM, (*start, _NO_END if end is None else end, limit))
+    return [user_of(row) for row in found]
 
 
 def snapshot(
-    connection: sa.Connection,
+    connection: sqlite3.Connection,
     user_id: str,
     *,
     everyone_up_to: int,
@@ -112,16 +104,16 @@ def snapshot(
 ) -> Snapshot:
     """The user's roster, see `Store.snapshot`; all of it as of one position."""
     me = key_or_nobody(user_id)
-    position: int = connection.scalars(_POSITION).one()
-    everyone = connection.scalars(_COUNTED_UP_TO, {"limit": everyone_up_to + 1}).one() <= everyone_up_to
-    database = driver(connection)
+    position: int = connection.execute(LAST).fetchone()[0]
+    (counted,) = connection.execute(_COUNTED_UP_TO, (everyone_up_to + 1,)).fetchone()
+    everyone = counted <= everyone_up_to
     limit = -1 if everyone else partners
-    rooms = database.execute(ROOMS, {"me": me, "limit": limit}).fetchall()
-    lows = lows_at(database, {(row[0], row[5]) for row in rooms if 0 < row[5] < row[1]})
-    latest = _latest(database, [row[:2] for row in rooms[:conversations]], messages, characters)
+    rooms = connection.execute(ROOMS, {"me": me, "limit": limit}).fetchall()
+    lows = lows_at(connection, {(row[0], row[5]) for row in rooms if 0 < row[5] < row[1]})
+    latest = _latest(connection, [row[:2] for row in rooms[:conversations]], messages, characters)
     found = [_conversation(me, row, lows, latest.get(row[0], [])) for row in rooms]
     shown = {user_id, *(conversation.other.id for conversation in found)}
-    others = map(user_of, connection.execute(_USERS_BY_NAME)) if everyone else ()
+    others = map(user_of, connection.execute(USERS_BY_NAME)) if everyone else ()
     return Snapshot(position, found, [other for other in others if other.id not in shown])
 
 
