@@ -116,6 +116,9 @@ class Log:
             self._broke(error)
 
     def _index(self) -> None:
+        waiting = self.last - self.indexed
+        if waiting > 10 * INDEXED_AT_ONCE:
+            _logger.info("writing the indexes of %d messages, as a new version has to", waiting)
         while self.indexed < self.last:
             end = min(self.indexed + INDEXED_AT_ONCE, self.last)
             self.connection.execute("UPDATE indexing SET number = ?", (end,))
