@@ -3,7 +3,7 @@
 Handlers derive from `FramedWebSocketHandler` and talk to whatever protocol object its
 `get_websocket_protocol()` built; a framing engine below needs only what `Framing` says. There are two:
 
-- `fastframing.PicowsProtocol`, on the C parser of picows: the one in use wherever it can serve;
+- `fastframing.protocol.PicowsProtocol`, on the C parser of picows: the one in use wherever it can serve;
 - `strictframing.StrictProtocol`, on Tornado's own: where TLS ends in this process, and where picows is
   missing or is not what the start-up check expects.
 
@@ -58,8 +58,8 @@ class Framing(Protocol):
 def fast_engine() -> Engine | None:
     """The engine on picows, or None, which is logged once; needs a running loop the first time."""
     try:
-        from tornadochat.transports.fastframing import PicowsProtocol
-        from tornadochat.transports.framingcheck import check
+        from tornadochat.transports.fastframing.protocol import PicowsProtocol
+        from tornadochat.transports.fastframing.selfcheck import check
 
         check()
     except (ImportError, RuntimeError) as unfit:
@@ -72,7 +72,8 @@ class FramedWebSocketHandler(WebSocketHandler):
     """A WebSocket handler with ordered synchronous sending, visible buffers and exact closing."""
 
     max_frame = 131_072
-    ws_connection: WebSocketProtocol | None
+    # None before the handshake and after the end; else what get_websocket_protocol() has built.
+    ws_connection: Any
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """The framing engine of this connection."""
@@ -93,44 +94,39 @@ class FramedWebSocketHandler(WebSocketHandler):
         """The longest message taken, in bytes; a longer one ends the connection with 1009."""
         return self.max_frame
 
-    @property
-    def _framing(self) -> Framing | None:
-        # None before the handshake and after the end; else what get_websocket_protocol() has built.
-        return cast("Framing | None", self.ws_connection)
-
     def send_text(self, *frames: str | bytes) -> None:
         """Send text frames (`bytes` are already UTF-8) in one write; silent once the connection is over."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.send(TEXT, *[f.encode() if isinstance(f, str) else f for f in frames])
 
     def send_binary(self, *frames: bytes) -> None:
         """Send binary frames in one write; silent once the connection is over."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.send(BINARY, *frames)
 
     def send_frames(self, *frames: bytes) -> None:
         """Send complete frames in one write; silent once the connection is over."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.write(*frames)
 
     @property
     def buffered(self) -> int:
         """Bytes accepted and not yet given to the kernel."""
-        return framing.buffered if (framing := self._framing) is not None else 0
+        return framing.buffered if (framing := self.ws_connection) is not None else 0
 
     @property
     def sent(self) -> int:
         """Bytes that have left so far; only its growth means something."""
-        return framing.sent if (framing := self._framing) is not None else 0
+        return framing.sent if (framing := self.ws_connection) is not None else 0
 
     async def drained(self) -> None:
         """Return when what has been accepted up to now has left, or the connection is over."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             await framing.drained()
 
     def end(self, code: int | None = 1000, reason: str = "") -> None:
         """Closing handshake with this code; the TCP stream is cut if the peer has not answered in time."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.close(code, reason or None)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -140,5 +136,5 @@ class FramedWebSocketHandler(WebSocketHandler):
 
     def abort(self) -> None:
         """Cut the TCP stream, unsent data and all."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.cut()

@@ -13,7 +13,7 @@ from tornado.iostream import BaseIOStream
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from tornadochat.transports.fastparser import Frame, Link, Listener, Parser
+from tornadochat.transports.fastframing.parser import Frame, Link, Listener, Parser
 
 _METHODS: Final[tuple[tuple[type, tuple[str, ...]], ...]] = (
     (RequestHandler, ("detach", "log_exception")),
@@ -67,7 +67,7 @@ def missing_names() -> Iterator[str]:
 
 
 def parses() -> bool:
-    """Whether picows, driven as `fastparser` does it, says what it should; needs a running loop."""
+    """Whether picows, driven as `parser` does it, says what it should; needs a running loop."""
     witness = _Witness()
     # Only a transport makes the other calls on a link.
     parser = Parser(cast(Link, witness), witness, 5)

@@ -12,8 +12,10 @@ frames of one read, whatever happens meanwhile.
 
 import asyncio
 import logging
+import socket
 from typing import Any, Final, Protocol
 
+from aiofastnet import connect_accepted_socket
 from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType
 from picows.picows import WSProtocol
 
@@ -24,9 +26,10 @@ Listener = WSListener
 """Base class of who takes frames in `on_ws_frame`."""
 
 TEXT_FRAME: Final = WSMsgType.TEXT
+CLOSE_FRAME: Final = WSMsgType.CLOSE
 
 READ_BYTES: Final = 2048  # what a parser begins with; it doubles as long as reads fill it
-_CLOSE_FRAME: Final = 0x88
+_CLOSE_BYTE: Final = 0x88
 _UPGRADE: Final = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -41,6 +44,9 @@ class Link(Protocol):
 
     def violated(self, code: int) -> None:
         """The peer broke the protocol; a frame before that may yet be delivered in this turn."""
+
+    def blocked(self) -> None:
+        """The transport has something that the kernel would not take."""
 
     def unblocked(self) -> None:
         """Everything given to the transport has left."""
@@ -96,7 +102,7 @@ class _Sink:
 
     def write(self, data: bytes) -> None:
         # Its answer to the upgrade goes nowhere.
-        if data[0] == _CLOSE_FRAME:
+        if data[0] == _CLOSE_BYTE:
             self._link.violated(int.from_bytes(data[2:4], "big"))
 
     def close(self) -> None:
@@ -117,7 +123,7 @@ class _Told:
         self.link.cut()
 
     def pause_writing(self) -> None:
-        pass
+        self.link.blocked()
 
     def resume_writing(self) -> None:
         self.link.unblocked()
@@ -187,3 +193,8 @@ class Discard(_Told, asyncio.Protocol):
 
     def __init__(self, link: Link) -> None:
         self.link = link
+
+
+async def attach(parser: Parser, sock: socket.socket) -> None:
+    """Let the loop read from the socket into the parser; from now on the transport owns the socket."""
+    await connect_accepted_socket(asyncio.get_running_loop(), lambda: parser, sock)
