@@ -13,7 +13,7 @@ The same tests hold both to the same behaviour.
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from tornado.iostream import SSLIOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
@@ -112,12 +112,14 @@ class FramedWebSocketHandler(WebSocketHandler):
     @property
     def buffered(self) -> int:
         """Bytes accepted and not yet given to the kernel."""
-        return framing.buffered if (framing := self.ws_connection) is not None else 0
+        framing: Framing | None = self.ws_connection
+        return 0 if framing is None else framing.buffered
 
     @property
     def sent(self) -> int:
         """Bytes that have left so far; only its growth means something."""
-        return framing.sent if (framing := self.ws_connection) is not None else 0
+        framing: Framing | None = self.ws_connection
+        return 0 if framing is None else framing.sent
 
     async def drained(self) -> None:
         """Return when what has been accepted up to now has left, or the connection is over."""

@@ -19,7 +19,7 @@ from tornadochat.transports.frames import (
     parse_close,
     unmask,
 )
-from tornadochat.transports.tcp import CLOSE_WAIT, tune
+from tornadochat.transports.tcp import CLOSE_WAIT, WATCH_SECONDS, has_left, tune
 
 _DISCARD_CHUNK: Final = 65536
 FRAMES_PER_TURN: Final = 16  # of one peer, before others have their turn
@@ -45,6 +45,8 @@ class StrictProtocol(WebSocketProtocol13):
     def __init__(self, plain: WebSocketProtocol13) -> None:
         super().__init__(plain.handler, False, plain.params)
         self._frames = 0
+        self._awaited = False
+        self._watch: object = None
         self._assembler = Assembler(plain.params.max_message_size)
 
     def start_pinging(self) -> None:
@@ -147,10 +149,27 @@ class StrictProtocol(WebSocketProtocol13):
         try:
             result = self.handler.on_message(message)
             if result is not None:
+                self._awaited = True
+                self._look_later()
                 await result
         except Exception as exc:
             self.handler.log_exception(type(exc), exc, exc.__traceback__)
             self._abort()
+        self._awaited = False
+
+    def _look_later(self) -> None:
+        # Tornado's stream does not look for the end behind what it has read and nobody has taken.
+        if self._watch is None:
+            self._watch = self.stream.io_loop.call_later(WATCH_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self.stream.closed() or not self._awaited:
+            return
+        if has_left(self.stream.socket):
+            self._abort()
+        else:
+            self._look_later()
 
     async def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == CLOSE:

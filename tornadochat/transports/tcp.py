@@ -6,15 +6,16 @@ from typing import Final
 
 CLOSE_WAIT: Final = 2.0  # seconds that a peer gets to take part in the closing handshake
 UNSENT_BYTES: Final = 128 * 1024  # what the kernel may hold unsent for one peer
-UNREAD_BYTES: Final = 64 * 1024  # what it may hold for us of one peer whom we do not read
+WATCH_SECONDS: Final = 0.5  # between two looks for a peer that may have left while it is not read
 _UNSENT_OPTION: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on every system
 _HALF_CLOSED: Final[int] = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere a hang-up shows by itself
 
 
 def tune(sock: socket.socket) -> None:
-    """Small frames leave at once, and the kernel's buffers are bounded in both directions."""
+    """Small frames leave at once, and what waits in the kernel to be sent is bounded."""
+    # SO_RCVBUF is left alone: with a small one, a peer that sends many small segments and does not read
+    # meanwhile has them dropped together with its acknowledgements, and may stand still for a minute.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
     if _UNSENT_OPTION is not None:
         # Else the kernel takes megabytes, and whether the peer reads shows in steps as large.
         sock.setsockopt(socket.IPPROTO_TCP, _UNSENT_OPTION, UNSENT_BYTES)

@@ -3,12 +3,13 @@
 The rules:
 
 - Tornado answers the upgrade, then its stream is given up for an asyncio transport on the same TCP
-  connection (aiofastnet's, which picows brings), which reads into the parser. No task and no coroutine lives on behind it.
+  connection (aiofastnet's, which picows brings), which reads into the parser. No task and no coroutine
+  lives on behind it.
 - What comes in is handled in the order in which it came, control frames too, one at a time. `on_message`
   is called in the very turn in which its frame was read, unless `open` has not ended, what `on_message`
   returned last is still being awaited, or `inbound.FRAMES_PER_TURN` have been handled. What has been read
   already then waits in the backlog, and nothing more is read while there is one: it never holds more than
-  one read brought. A peer that leaves meanwhile is looked for every `inbound.WATCH_SECONDS`.
+  one read brought. A peer that leaves meanwhile is looked for every `tcp.WATCH_SECONDS`.
 - What goes out is given to the transport, which writes it to the socket at once and keeps what the kernel
   does not take.
 - At most one pong waits for a peer that does not read; a later ping replaces it.

@@ -4,12 +4,19 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Awaitable
-from typing import Final, NamedTuple
-
-from tornado.websocket import WebSocketHandler
+from typing import Any, Final, NamedTuple
 
 from tornadochat.transports.fastframing.outbound import Outbound
-from tornadochat.transports.fastframing.parser import CLOSE_FRAME, READ_BYTES, TEXT_FRAME, Frame, Listener, Parser
+from tornadochat.transports.fastframing.parser import (
+    CLOSE_FRAME,
+    MOST_BYTES,
+    READ_BYTES,
+    TEXT_FRAME,
+    Frame,
+    Listener,
+    Parser,
+    Sips,
+)
 from tornadochat.transports.frames import (
     BINARY,
     CLOSE,
@@ -20,11 +27,9 @@ from tornadochat.transports.frames import (
     Assembler,
     FrameViolation,
 )
-from tornadochat.transports.tcp import has_left
+from tornadochat.transports.tcp import WATCH_SECONDS, has_left
 
 FRAMES_PER_TURN: Final = 64  # of one peer, before others have their turn
-WATCH_SECONDS: Final = 0.5  # between two looks for a peer that may have left while it is not read
-_KEPT_BYTES: Final = 16 * READ_BYTES  # a read buffer that has grown beyond is given up when it is empty
 
 
 class Control(NamedTuple):
@@ -47,7 +52,7 @@ def _is_last(incoming: Incoming) -> bool:
 class Inbound(Outbound, Listener):
     """Hands over one message at a time; what has been read meanwhile waits."""
 
-    handler: WebSocketHandler
+    handler: Any  # Tornado's WebSocketHandler
     client_terminated: bool  # nothing of the peer counts any more
     _socket: socket.socket
 
@@ -62,6 +67,14 @@ class Inbound(Outbound, Listener):
         self._backlog: deque[Incoming] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._assembler: Assembler | None = None
+
+    def attached(self, transport: asyncio.Transport) -> None:
+        """The stream is there."""
+        raise NotImplementedError
+
+    def lost(self) -> None:
+        """The stream is over."""
+        raise NotImplementedError
 
     def cut(self) -> None:
         """End the TCP stream at once."""
@@ -135,7 +148,7 @@ class Inbound(Outbound, Listener):
     def _read(self, frame: Frame) -> Incoming | None:
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise FrameViolation(PROTOCOL_ERROR)
-        opcode = int(frame.msg_type)  # type: ignore[call-overload]  # an IntEnum, though its types say Enum
+        opcode = frame.msg_type.value
         if opcode & 0x8:
             return Control(opcode, frame.get_payload_as_bytes())
         if self._assembler is None:
@@ -163,11 +176,16 @@ class Inbound(Outbound, Listener):
 
     def _end_read(self, frame: Frame) -> None:
         self._turn = 0
-        if self._transport is None or frame.tail_size:
+        transport = self._transport
+        if transport is None:
             return
-        parser = self._transport.get_protocol()
-        if isinstance(parser, Parser) and parser.room > _KEPT_BYTES:
-            self._transport.set_protocol(Parser(self, self, self._limit))
+        reader = transport.get_protocol()
+        if isinstance(reader, Parser) and reader.room > MOST_BYTES:
+            # What is in the buffer yet is the beginning of a frame.
+            fresh = Parser(self, self, self._limit) if not frame.tail_size else None
+            transport.set_protocol(fresh or Sips(self, reader))
+        elif isinstance(reader, Sips) and not frame.tail_size:
+            transport.set_protocol(Parser(self, self, self._limit))
 
     # In order
 

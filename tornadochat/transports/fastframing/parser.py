@@ -7,7 +7,8 @@ nothing of what a browser sends can be too long or too odd for it.
 
 picows checks opcodes, masks, lengths, the size of each frame and a part of the close codes, and looks one
 frame ahead: it may complain of a frame before it has delivered the one in front of it. It delivers all
-frames of one read, whatever happens meanwhile.
+frames of one read, whatever happens meanwhile, and its buffer doubles whenever a read has filled it and
+never shrinks: hence `Sips`, and a new parser as soon as there is nothing in a large one.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from aiofastnet import connect_accepted_socket
 from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType
-from picows.picows import WSProtocol
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its types leave it out
 
 Frame = WSFrame
 """Valid only until the call that delivered it returns."""
@@ -29,6 +30,7 @@ TEXT_FRAME: Final = WSMsgType.TEXT
 CLOSE_FRAME: Final = WSMsgType.CLOSE
 
 READ_BYTES: Final = 2048  # what a parser begins with; it doubles as long as reads fill it
+MOST_BYTES: Final = 16384  # of one read, once reads have filled so much
 _CLOSE_BYTE: Final = 0x88
 _UPGRADE: Final = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -61,7 +63,7 @@ class Link(Protocol):
 class _Mute:
     """picows' logger: what it has to say is told by `_Sink`, except for faults of our own."""
 
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # the interface of a logger
+    def isEnabledFor(self, level: int) -> bool:  # the interface of a logger
         return False
 
     def info(self, *args: object) -> None:
@@ -129,7 +131,7 @@ class _Told:
         self.link.unblocked()
 
 
-class Parser(_Told, WSProtocol):  # type: ignore[misc]  # picows leaves it out of its types
+class Parser(_Told, WSProtocol):  # type: ignore[misc]
     """An asyncio protocol that reads into picows' own buffer."""
 
     __slots__ = ("link",)
@@ -184,6 +186,25 @@ class Parser(_Told, WSProtocol):  # type: ignore[misc]  # picows leaves it out o
     def room(self) -> int:
         """How much it would take in one read: between frames, the size of its buffer."""
         return len(self.get_buffer(-1))
+
+
+class Sips(_Told, asyncio.BufferedProtocol):
+    """Reads into a parser whose buffer has grown, but never much at once."""
+
+    __slots__ = ("_parser", "link")
+
+    def __init__(self, link: Link, parser: Parser) -> None:
+        self.link = link
+        self._parser = parser
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """The loop's call."""
+        room: memoryview = self._parser.get_buffer(sizehint)
+        return room[:MOST_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """The loop's call."""
+        self._parser.buffer_updated(nbytes)
 
 
 class Discard(_Told, asyncio.Protocol):

@@ -51,7 +51,9 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
     def _answer(self, handler: WebSocketHandler) -> None:
         headers = handler.request.headers
         offered = headers.get("Sec-WebSocket-Protocol")
-        self._subprotocol = handler.select_subprotocol([s.strip() for s in offered.split(",")] if offered else [])
+        self._subprotocol = handler.select_subprotocol(
+            [s.strip() for s in offered.split(",")] if offered else []
+        )
         if self._subprotocol is not None:
             handler.set_header("Sec-WebSocket-Protocol", self._subprotocol)
         handler.clear_header("Content-Type")
@@ -191,7 +193,9 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
         """Whether either side has begun to close."""
         return self.client_terminated or self.server_terminated
 
-    def write_message(self, message: str | bytes | dict[str, Any], binary: bool = False) -> "asyncio.Future[None]":
+    def write_message(
+        self, message: str | bytes | dict[str, Any], binary: bool = False
+    ) -> "asyncio.Future[None]":
         """Tornado's way to send; what is returned is done when the message has left."""
         if self.is_closing():
             raise WebSocketClosedError

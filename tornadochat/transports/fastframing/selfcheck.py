@@ -48,7 +48,7 @@ class _Witness(Listener):
         """The parser's call."""
         bits = (frame.fin, frame.rsv1, frame.rsv2, frame.rsv3)
         text, rest = frame.get_payload_as_utf8_text(), (frame.last_in_buffer, frame.tail_size)
-        self.heard.append((int(frame.msg_type), text, frame.payload_size, bits, *rest))
+        self.heard.append((frame.msg_type.value, text, frame.payload_size, bits, *rest))
 
     def violated(self, code: int) -> None:
         """The parser's call."""
