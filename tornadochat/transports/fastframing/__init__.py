@@ -4,7 +4,7 @@ The rules:
 
 - Tornado answers the upgrade, then its stream is given up for an asyncio transport on the same TCP
   connection (aiofastnet's, which picows brings), which reads into the parser. No task and no coroutine
-  lives on behind it.
+  lives on behind it, and the headers of the request are forgotten when `open` has ended.
 - What comes in is handled in the order in which it came, control frames too, one at a time. `on_message`
   is called in the very turn in which its frame was read, unless `open` has not ended, what `on_message`
   returned last is still being awaited, or `inbound.FRAMES_PER_TURN` have been handled. What has been read

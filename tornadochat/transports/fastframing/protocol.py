@@ -97,7 +97,14 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
             self.cut()
             raise
         else:
+            self._forget(handler.request)
             self._next_turn()
+
+    def _forget(self, request: Any) -> None:
+        # Some kilobytes for each connection that would be kept as long as the handler: the stream that was
+        # given up hangs on the one, all that the browser sent on the other.
+        request.connection = request.server_connection = None
+        request.headers = HTTPHeaders()
 
     def attached(self, transport: asyncio.Transport) -> None:
         """The stream is there."""
