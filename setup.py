@@ -25,6 +25,9 @@ REQUIRES = [
     # The Socket.IO door repairs the servers of these two through their inner methods: one minor release each.
     "python-socketio>=5.18,<5.19",
     "python-engineio>=4.15,<4.16",
+    # The WebSocket framing drives its parser by inner names; it brings aiofastnet, whose transports are used.
+    "picows>=2.3,<2.4",
+    "aiofastnet>=1.1,<2",
     # The types of the wire; below 1.0 its interface has been stable since 0.18.
     "msgspec>=0.20,<1",
     # Core only, for schema and reads; 2.1 is the first to be typed the way it is used here.
