@@ -309,7 +309,7 @@ async def test_a_peer_that_leaves_is_noticed_while_reading_is_held_back(door: Do
     peer.send("hold")
     await peer.receive()
     peer.cut()
-    await asyncio.wait_for(handler.ended.wait(), 1)
+    await asyncio.wait_for(handler.ended.wait(), 3)
     handler.gate.set()
 
 
@@ -450,7 +450,7 @@ async def test_a_peer_that_leaves_during_open_is_noticed(door: Door) -> None:
     door.hold_open = asyncio.Event()
     peer, handler = await door.enter()
     peer.cut()
-    await asyncio.wait_for(handler.ended.wait(), 1)
+    await asyncio.wait_for(handler.ended.wait(), 3)
     door.hold_open.set()
 
 
@@ -487,13 +487,13 @@ async def test_a_flood_of_small_frames_leaves_others_their_turn(door: Door) -> N
     door.synchronous = True
     peer, handler = await door.enter()
     handler.answer = lambda message: None  # type: ignore[method-assign]
-    peer.writer.write(frame(TEXT, b"x") * 100_000)
-    longest, last = 0.0, time.perf_counter()
-    while len(handler.taken) < 100_000:
+    peer.writer.write(frame(TEXT, b"x") * 20_000)
+    longest, last = 0.0, time.thread_time()
+    while len(handler.taken) < 20_000:
         await asyncio.sleep(0)
-        now = time.perf_counter()
+        now = time.thread_time()
         longest, last = max(longest, now - last), now
-    assert longest < 0.1
+    assert longest < 0.05
 
 
 @pytest.mark.gen_test
@@ -578,7 +578,7 @@ async def test_a_peer_that_leaves_behind_unread_frames_is_noticed(door: Door) ->
     await peer.receive()
     peer.send(*["x" * 900] * 100)
     peer.writer.write_eof()
-    await asyncio.wait_for(handler.ended.wait(), 1)
+    await asyncio.wait_for(handler.ended.wait(), 3)
     assert handler.taken == ["1"]
     handler.gate.set()
 
@@ -691,7 +691,7 @@ async def test_what_was_sent_before_the_end_arrives_though_the_peer_is_slow(door
         last = arrived
     assert (last, arrived) == ((TEXT, b"last"), (CLOSE, struct.pack("!H", 1012)))
     peer.writer.write(frame(CLOSE, struct.pack("!H", 1012)))
-    await asyncio.wait_for(handler.ended.wait(), 1)
+    await asyncio.wait_for(handler.ended.wait(), 3)
 
 
 @pytest.mark.gen_test
@@ -702,7 +702,7 @@ async def test_abort_throws_away_what_has_not_left(door: Door) -> None:
         handler.send_binary(bytes(100_000))
     end = socket_of(handler)
     handler.abort()
-    await asyncio.wait_for(handler.ended.wait(), 1)
+    await asyncio.wait_for(handler.ended.wait(), 3)
     assert end.fileno() < 0
     assert (handler.buffered, handler.sent) == (0, 0)
 
