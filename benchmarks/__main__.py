@@ -1,0 +1,87 @@
+"""`python -m benchmarks`: tornadochat and its peers, side by side; see docs/PERFORMANCE.md."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import harness, machine, npm
+from benchmarks.report import results, table
+from benchmarks.scenarios import ALL, find
+from benchmarks.scenarios.scenario import FULL, QUICK, Effort, Scenario
+from benchmarks.servers import HOUSE, Variant
+
+RESULTS = HOUSE / "build" / "benchmarks" / "results.json"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs what is asked for, prints the table, and keeps the results."""
+    options = _parser().parse_args(argv)
+    chosen: list[Scenario] = options.scenario or list(ALL)
+    effort = _effort(options)
+    variant = Variant(options.tree.resolve(), tuple(options.set), tuple(options.env))
+    machine.raise_file_limit()
+    npm.install()
+    kept = results.load(options.results)
+    for scenario in chosen:
+        _say(f"{scenario.number}. {scenario.name}: {scenario.title}")
+        measured = harness.measure(_only(scenario, options.only), effort, variant, _say)
+        kept = results.add(kept, scenario, effort, variant, measured)
+        results.save(kept, options.results)
+    _say("")
+    for scenario in chosen:
+        _say(table.text(scenario, kept.scenarios[scenario.name]))
+    _say(f"kept in {options.results}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _only(scenario: Scenario, keys: list[str]) -> Scenario:
+    if not keys:
+        return scenario
+    chosen = {key: contender for key, contender in scenario.contenders.items() if key in keys}
+    return replace(scenario, contenders=chosen)
+
+
+def _effort(options: argparse.Namespace) -> Effort:
+    effort = QUICK if options.quick else FULL
+    chosen = {"turns": options.turns, "seconds": options.seconds, "scale": options.scale}
+    return replace(effort, **{name: value for name, value in chosen.items() if value is not None})
+
+
+def _scenario(word: str) -> Scenario:
+    scenario = find(word)
+    if scenario is None:
+        raise argparse.ArgumentTypeError(f"no such scenario: {word}")
+    return scenario
+
+
+def _parser() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {scenario.number:2}  {scenario.name}" for scenario in ALL)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures tornadochat and its peers, side by side.",
+        epilog=f"scenarios:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("scenario", nargs="*", type=_scenario, help="a number or a name (default: all)")
+    add("--quick", action="store_true", help="one short turn with few people: whether it runs, not how fast")
+    add("--turns", type=int, help=f"how often everyone takes a turn (default: {FULL.turns})")
+    add("--seconds", type=float, help=f"how long to measure at each level (default: {FULL.seconds:g})")
+    add("--scale", type=float, help="of the numbers of people and messages (default: 1)")
+    add("--only", action="append", default=[], metavar="KEY", help="only these contenders, as `product`")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every tornadochat")
+    add("--env", action="append", default=[], metavar="NAME=VALUE", help="in every tornadochat's environment")
+    add("--tree", type=Path, default=HOUSE, help="another working tree of tornadochat to measure")
+    add("--results", type=Path, default=RESULTS, help="the file to keep results in")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
