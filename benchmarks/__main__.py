@@ -23,10 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     variant = Variant(options.tree.resolve(), tuple(options.set), tuple(options.env))
     machine.raise_file_limit()
     npm.install()
+    cores = machine.take_cores()
     kept = results.load(options.results)
     for scenario in chosen:
         _say(f"{scenario.number}. {scenario.name}: {scenario.title}")
-        measured = harness.measure(_only(scenario, options.only), effort, variant, _say)
+        measured = harness.measure(_only(scenario, options.only), effort, variant, cores.server, _say)
         kept = results.add(kept, scenario, effort, variant, measured)
         results.save(kept, options.results)
     _say("")

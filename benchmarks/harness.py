@@ -2,14 +2,12 @@
 
 import asyncio
 import gc
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import uvloop
 
-from benchmarks import machine
 from benchmarks.load.check import Faults
 from benchmarks.load.link import LinkError
 from benchmarks.load.meter import Sample
@@ -31,16 +29,14 @@ class Measured:
 Say = Callable[[str], None]
 
 
-def measure(scenario: Scenario, effort: Effort, variant: Variant, say: Say) -> Measured:
-    """All turns of a scenario; what goes wrong is kept with the results."""
-    cores = machine.cores()
-    os.sched_setaffinity(0, {cores.load})
+def measure(scenario: Scenario, effort: Effort, variant: Variant, core: int, say: Say) -> Measured:
+    """All turns of a scenario, with the servers on one core; what goes wrong is kept with the results."""
     measured = Measured({key: [] for key in scenario.contenders})
     for turn in range(effort.turns):
         for key, contender in scenario.contenders.items():
             if contender.beside and turn >= BESIDE_TURNS:
                 continue
-            sample, problems = _turn(contender, effort, variant, cores.server)
+            sample, problems = _turn(contender, effort, variant, core)
             # A turn that failed keeps its place: ratios are of what was measured in the same turn.
             measured.turns[key].append(sample)
             measured.problems.setdefault(key, []).extend(problems)

@@ -19,12 +19,14 @@ class Cores(NamedTuple):
     load: int
 
 
-def cores() -> Cores:
-    """The first two cores that this process may use. Raises SystemExit where there is only one."""
+def take_cores() -> Cores:
+    """Pins this process, which is the load. Raises SystemExit where there is only one core."""
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
         raise SystemExit("benchmarks: two cores are needed, one for the servers and one for the load")
-    return Cores(allowed[0], allowed[1])
+    cores = Cores(allowed[0], allowed[1])
+    os.sched_setaffinity(0, {cores.load})
+    return cores
 
 
 def raise_file_limit() -> None:

@@ -55,9 +55,14 @@ async def _measure(running: Running, players: Sequence[Player], seconds: float) 
 
 async def finish(players: Sequence[Player]) -> None:
     """Waits for what is on its way, then counts what has not come."""
-    for _ in range(int(END_SECONDS / END_LOOK)):
-        if all(player.complete for player in players):
-            break
-        await asyncio.sleep(END_LOOK)
+    await settle(players)
     for player in players:
         player.end()
+
+
+async def settle(players: Sequence[Player]) -> None:
+    """Waits, with patience, until nothing is on its way."""
+    for _ in range(int(END_SECONDS / END_LOOK)):
+        if all(player.complete for player in players):
+            return
+        await asyncio.sleep(END_LOOK)

@@ -14,13 +14,14 @@ class Peer(WebSocketHandler):
 
     def initialize(self, users: dict[str, "Peer"]) -> None:
         self._users = users
-        self._name = f"user{len(users)}"
+        self._name = ""
 
     def check_origin(self, origin: str) -> bool:
         return True
 
     def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
+        self._name = f"user{len(self._users)}"
         self._users[self._name] = self
         self.tell("session", {"userID": self._name})
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from benchmarks.scenarios import messages
+from benchmarks.scenarios import messages, people, stored
 from benchmarks.scenarios.scenario import Scenario
 
 ALL: Final[tuple[Scenario, ...]] = (
@@ -11,6 +11,13 @@ ALL: Final[tuple[Scenario, ...]] = (
     messages.SOCKETIO_MEMORY,
     messages.RAW_DURABLE,
     messages.RAW_MEMORY,
+    people.FAN_OUT,
+    people.ARRIVE,
+    people.STAY,
+    messages.LATENCY,
+    stored.HISTORY,
+    stored.RESUME,
+    people.RETURN,
 )
 
 

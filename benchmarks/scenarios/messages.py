@@ -5,6 +5,7 @@ from typing import Final
 from benchmarks.goals import Figure, Goal
 from benchmarks.load.check import Faults
 from benchmarks.load.meter import Sample
+from benchmarks.load.paced import pace
 from benchmarks.load.pairs import play
 from benchmarks.load.player import Style
 from benchmarks.scenarios import catalogue
@@ -128,7 +129,7 @@ RAW_DURABLE: Final = Scenario(
     "private-raw-durable",
     "private message with clientID and reply, raw door, on disk before the reply",
     "message",
-    {"product": _product(catalogue.DURABLE, _SAFE_RAW), "node": _peer(catalogue.NODE)},
+    {"product": _product(catalogue.DURABLE_RAW, _SAFE_RAW), "node": _peer(catalogue.NODE)},
     (
         Goal(
             "40 in flight",
@@ -149,7 +150,7 @@ RAW_MEMORY: Final = Scenario(
     "private message, raw door, store in memory, no reply asked",
     "message",
     {
-        "product": _product(catalogue.MEMORY, Style("raw")),
+        "product": _product(catalogue.MEMORY_RAW, Style("raw")),
         "picows": _relay(catalogue.PICOWS_RELAY),
         "tornado": _relay(catalogue.TORNADO_RELAY, beside=True),
         "ws": _relay(catalogue.NODE_RELAY, beside=True),
@@ -165,4 +166,48 @@ RAW_MEMORY: Final = Scenario(
         Goal("40 in flight", Figure("product", "cpu@40"), Figure("picows", "cpu@40")),
     ),
     charted=_CHARTED,
+)
+
+_SMOOTH: Final = (5_000, 10_000)
+"""Messages a second."""
+
+
+def _pace(style: Style) -> Load:
+    async def load(running: Running, faults: Faults, effort: Effort) -> Sample:
+        return await pace(
+            running,
+            faults,
+            style,
+            pairs=PAIRS,
+            rates=_SMOOTH,
+            warm_up=effort.warm_up,
+            seconds=effort.seconds,
+        )
+
+    return load
+
+
+LATENCY: Final = Scenario(
+    9,
+    "latency",
+    "from when a message was due until it came, at a fixed rate",
+    "message",
+    {
+        "product": Contender(catalogue.DURABLE, _pace(_SAFE)),
+        "node": Contender(catalogue.NODE, _pace(Style("socketio"))),
+        "product-raw": Contender(catalogue.DURABLE_RAW, _pace(_SAFE_RAW), beside=True),
+        "bun": Contender(catalogue.BUN, _pace(Style("socketio")), beside=True),
+    },
+    (
+        Goal("p50 at 5,000/s", Figure("product", "p50@5000"), Figure("node", "p50@5000"), unit="ms"),
+        Goal("p99 at 5,000/s", Figure("product", "p99@5000"), Figure("node", "p99@5000"), unit="ms"),
+        Goal("p50 at 10,000/s", Figure("product", "p50@10000"), Figure("node", "p50@10000"), unit="ms"),
+        Goal(
+            "p99 at 10,000/s", Figure("product", "p99@10000"), Figure("node", "p99@10000"), aim=1.0, unit="ms"
+        ),
+    ),
+    level="messages/s",
+    shown=("p50", "p99", "reply-p50", "reply-p99", "cpu", "busy", "load", "arrived"),
+    charted=("p50@10000", "p99@10000"),
+    chart_unit="ms",
 )

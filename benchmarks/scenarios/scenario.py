@@ -62,4 +62,5 @@ class Scenario:
     shown: tuple[str, ...] = ("cpu", "store", "rate", "p50", "p99", "busy", "load")
     """The kinds of metric that have a column in the table."""
     charted: tuple[str, ...] = ()
+    chart_unit: str = "µs"
     """The metrics that the chart shows."""
