@@ -6,18 +6,35 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import harness, machine, npm
-from benchmarks.report import results, table
+from benchmarks import harness, machine, npm, profile
+from benchmarks.report import page, results, table
 from benchmarks.scenarios import ALL, find
 from benchmarks.scenarios.scenario import FULL, QUICK, Effort, Scenario
 from benchmarks.servers import HOUSE, Variant
 
 RESULTS = HOUSE / "build" / "benchmarks" / "results.json"
+PAGE = HOUSE / "docs" / "PERFORMANCE.md"
+
+
+OTHERS = """\
+also:
+  python -m benchmarks profile SCENARIO    where the product's time goes
+  python -m benchmarks publish             put the results into docs/PERFORMANCE.md"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """One of the three commands."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    match words:
+        case ["profile", *rest]:
+            return profile.main(rest)
+        case ["publish", *rest]:
+            return _publish(rest)
+    return _run(_parser().parse_args(words))
+
+
+def _run(options: argparse.Namespace) -> int:
     """Runs what is asked for, prints the table, and keeps the results."""
-    options = _parser().parse_args(argv)
     chosen: list[Scenario] = options.scenario or list(ALL)
     effort = _effort(options)
     variant = Variant(options.tree.resolve(), tuple(options.set), tuple(options.env))
@@ -37,6 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _publish(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks publish", description=page.__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that they are kept in")
+    page.publish(results.load(parser.parse_args(words).results), PAGE)
+    _say(f"written into {PAGE}")
+    return 0
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -50,7 +75,7 @@ def _only(scenario: Scenario, keys: list[str]) -> Scenario:
 
 def _effort(options: argparse.Namespace) -> Effort:
     effort = QUICK if options.quick else FULL
-    chosen = {"turns": options.turns, "seconds": options.seconds, "scale": options.scale}
+    chosen = {name: getattr(options, name) for name in ("turns", "seconds", "scale", "levels")}
     return replace(effort, **{name: value for name, value in chosen.items() if value is not None})
 
 
@@ -61,12 +86,16 @@ def _scenario(word: str) -> Scenario:
     return scenario
 
 
+def _levels(words: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in words.split(","))
+
+
 def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {scenario.number:2}  {scenario.name}" for scenario in ALL)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measures tornadochat and its peers, side by side.",
-        epilog=f"scenarios:\n{listed}",
+        epilog=f"scenarios:\n{listed}\n\n{OTHERS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -75,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="one short turn with few people: whether it runs, not how fast")
     add("--turns", type=int, help=f"how often everyone takes a turn (default: {FULL.turns})")
     add("--seconds", type=float, help=f"how long to measure at each level (default: {FULL.seconds:g})")
+    add("--levels", type=_levels, help="messages in flight in each pair (default: 1,4,40)")
     add("--scale", type=float, help="of the numbers of people and messages (default: 1)")
     add("--only", action="append", default=[], metavar="KEY", help="only these contenders, as `product`")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every tornadochat")

@@ -31,7 +31,7 @@ class ScenarioResult(msgspec.Struct):
     title: str
     at: str
     commit: str
-    effort: dict[str, float]
+    effort: Effort
     variant: list[str]
     contenders: dict[str, ContenderResult]
 
@@ -73,7 +73,7 @@ def add(
         scenario.title,
         time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         _commit(variant.tree),
-        msgspec.to_builtins(effort),
+        effort,
         [*variant.settings, *variant.environment],
         contenders,
     )

@@ -42,13 +42,15 @@ def goal_rows(scenario: Scenario, result: ScenarioResult) -> Iterator[Row]:
 
 def contender_rows(scenario: Scenario, result: ScenarioResult) -> Iterator[Row]:
     """A head, then every contender at every level: the medians of its figures, and what went wrong."""
-    yield ("server", scenario.level, *scenario.shown, "problems")
+    yield ("server", *([scenario.level] if scenario.level else []), *scenario.shown, "problems")
     for contender in result.contenders.values():
         levels = dict.fromkeys(name.partition("@")[2] for turn in contender.turns for name in turn)
         for level in levels or ("",):
             names = [f"{kind}@{level}" if level else kind for kind in scenario.shown]
-            medians = [number(middle(contender.turns, name)) for name in names]
-            yield (contender.name, level, *medians, "; ".join(contender.problems))
+            cells = [number(middle(contender.turns, name)) for name in names]
+            if scenario.level:
+                cells.insert(0, level)
+            yield (contender.name, *cells, "; ".join(contender.problems))
 
 
 def middle(turns: Sequence[Sample], name: str) -> float:

@@ -9,23 +9,21 @@ from benchmarks.load.paced import pace
 from benchmarks.load.pairs import play
 from benchmarks.load.player import Style
 from benchmarks.scenarios import catalogue
-from benchmarks.scenarios.scenario import Contender, Effort, Load, Scenario
+from benchmarks.scenarios.scenario import FULL, Contender, Effort, Load, Scenario
 from benchmarks.servers import Running, Server
 
 PAIRS: Final = 50
-LEVELS: Final = (1, 4, 40)
-_CHARTED: Final = tuple(f"cpu@{level}" for level in LEVELS)
+_CHARTED: Final = tuple(f"cpu@{level}" for level in FULL.levels)
 
 
 def _pairs(style: Style) -> Load:
     async def load(running: Running, faults: Faults, effort: Effort) -> Sample:
-        pairs = PAIRS if effort.scale == 1.0 else min(PAIRS, max(2, effort.number(PAIRS)))
         return await play(
             running,
             faults,
             style,
-            pairs=pairs,
-            levels=LEVELS,
+            pairs=effort.number(PAIRS),
+            levels=effort.levels,
             warm_up=effort.warm_up,
             seconds=effort.seconds,
         )
@@ -71,6 +69,7 @@ SOCKETIO_DURABLE: Final = Scenario(
         Goal("4 in flight", Figure("product", "cpu@4"), Figure("node", "cpu@4")),
         Goal("1 in flight", Figure("product", "cpu@1"), Figure("node", "cpu@1")),
     ),
+    level="in flight",
     charted=_CHARTED,
 )
 
@@ -91,6 +90,7 @@ SOCKETIO_REDIS: Final = Scenario(
         Goal("4 in flight", Figure("product", "cpu@4"), Figure("redis", "cpu@4")),
         Goal("1 in flight", Figure("product", "cpu@1"), Figure("redis", "cpu@1")),
     ),
+    level="in flight",
     charted=_CHARTED,
 )
 
@@ -121,6 +121,7 @@ SOCKETIO_MEMORY: Final = Scenario(
         ),
         Goal("40 in flight, beside Bun", Figure("product", "cpu@40"), Figure("bun", "cpu@40")),
     ),
+    level="in flight",
     charted=_CHARTED,
 )
 
@@ -141,6 +142,7 @@ RAW_DURABLE: Final = Scenario(
         Goal("4 in flight", Figure("product", "cpu@4"), Figure("node", "cpu@4")),
         Goal("1 in flight", Figure("product", "cpu@1"), Figure("node", "cpu@1")),
     ),
+    level="in flight",
     charted=_CHARTED,
 )
 
@@ -165,6 +167,7 @@ RAW_MEMORY: Final = Scenario(
         ),
         Goal("40 in flight", Figure("product", "cpu@40"), Figure("picows", "cpu@40")),
     ),
+    level="in flight",
     charted=_CHARTED,
 )
 

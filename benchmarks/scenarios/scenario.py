@@ -18,6 +18,8 @@ class Effort:
     turns: int = 6
     seconds: float = 5.0
     warm_up: float = 2.0
+    levels: tuple[int, ...] = (1, 4, 40)
+    """Of messages in flight in each pair."""
     scale: float = 1.0
     """Of the number of people and messages, where a scenario is about numbers."""
 
@@ -57,8 +59,8 @@ class Scenario:
     unit: str
     contenders: dict[str, Contender]
     goals: tuple[Goal, ...]
-    level: str = "in flight"
-    """What the part of a metric's name after the @ is."""
+    level: str = ""
+    """What the part of a metric's name after the @ is, where it has one."""
     shown: tuple[str, ...] = ("cpu", "store", "rate", "p50", "p99", "busy", "load")
     """The kinds of metric that have a column in the table."""
     charted: tuple[str, ...] = ()
