@@ -44,13 +44,13 @@ class Reader:
 
     def take(self, content: bytes) -> float:
         """Checks one message, and gives the time when it was due."""
-        if content[_HEAD:] != self._stream.filler:
-            self._faults["altered"] += 1
         try:
             number, due = int(content[:_NUMBER]), float(content[_NUMBER + 1 : _HEAD - 1])
         except ValueError:
             self._faults["altered"] += 1
             return 0.0
+        if content[_HEAD:] != self._stream.filler:
+            self._faults["altered"] += 1
         if number == self._next:
             self._next += 1
         else:
