@@ -1,6 +1,7 @@
 """`python -m benchmarks`: tornadochat and its peers, side by side; see docs/PERFORMANCE.md."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,6 +41,8 @@ def _run(options: argparse.Namespace) -> int:
     variant = Variant(options.tree.resolve(), tuple(options.set), tuple(options.env))
     machine.raise_file_limit()
     npm.install()
+    # A pause of the load would look like one of the server; what it leaves behind is collected between turns.
+    gc.disable()
     cores = machine.take_cores()
     kept = results.load(options.results)
     for scenario in chosen:

@@ -47,6 +47,14 @@ def cpu_seconds(root: int) -> float:
     return sum(ticks for _pid, ticks in _family(root)) / _TICKS
 
 
+def busy_seconds() -> float:
+    """What all cores together have worked since the machine was started, for whomever."""
+    first = (_PROC / "stat").read_text().partition("\n")[0]
+    # Fields of proc(5): idle and iowait are the fourth and fifth; guests are in user already.
+    ticks = [int(field) for field in first.split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / _TICKS
+
+
 def memory_bytes(root: int) -> int:
     """What a process and its children hold in memory (resident set)."""
     page = os.sysconf("SC_PAGE_SIZE")

@@ -88,7 +88,8 @@ def running(server: Server, variant: Variant, core: int, store: Path | None = No
             store_port = machine.free_port()
             environment["STORE_PORT"] = str(store_port)
             command = [_redis(), "--port", str(store_port), "--bind", "127.0.0.1", "--save", ""]
-            redis = stack.enter_context(_process([*command, "--appendonly", "no"], environment, folder, core))
+            command += ["--appendonly", "no"]
+            redis = stack.enter_context(_process(command, environment, folder, core, folder))
             _await_line(redis, "Ready to accept connections")
             store_pid = redis.pid
         port = machine.free_port()
@@ -131,9 +132,9 @@ def configuration(server: Server, port: int) -> dict[str, dict[str, object]]:
 
 @contextmanager
 def _process(
-    command: list[str], environment: Mapping[str, str], where: Path, core: int, log: Path | None = None
+    command: list[str], environment: Mapping[str, str], where: Path, core: int, folder: Path
 ) -> Iterator[subprocess.Popen[str]]:
-    with ((log or where) / "stderr.log").open("w+") as errors:
+    with (folder / "stderr.log").open("w+") as errors:
         process = subprocess.Popen(
             # The core is set by the program itself before it becomes the server: its threads inherit it.
             ["taskset", "-c", str(core), *command],
@@ -147,7 +148,8 @@ def _process(
             yield process
         except ServerError as error:
             errors.seek(0)
-            raise ServerError(str(error) + _last_line(errors)) from None
+            # The folder is another one each time, and tells nobody anything.
+            raise ServerError(str(error) + _last_line(errors).replace(f"{folder}/", "")) from None
         finally:
             process.kill()
             process.wait()

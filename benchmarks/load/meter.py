@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks import machine
 from benchmarks.servers import Running
 
 Sample = dict[str, float]
@@ -19,6 +20,7 @@ class Reading:
     server: float
     store: float
     load: float
+    machine: float
 
 
 class Meter:
@@ -31,22 +33,26 @@ class Meter:
     def cost(self, units: int) -> Sample:
         """Per unit, in µs of CPU: `cpu` in all, `store` the part in a store of its own; and the rate.
 
-        `busy` and `load` are how much of their cores the server and the load have used.
+        `busy` and `load` are how much of their cores the server and the load have used, `others` how much
+        of a core everyone else on the machine has.
         """
         end, begin = self._now(), self._begin
         wall = end.wall - begin.wall
         server, store = end.server - begin.server, end.store - begin.store
+        load = end.load - begin.load
         return {
             "cpu": (server + store) / units * 1e6 if units else math.nan,
             "store": store / units * 1e6 if units else math.nan,
             "rate": units / wall,
             "busy": (server + store) / wall,
-            "load": (end.load - begin.load) / wall,
+            "load": load / wall,
+            "others": max(0.0, end.machine - begin.machine - server - store - load) / wall,
         }
 
     def _now(self) -> Reading:
         running = self._running
-        return Reading(time.perf_counter(), running.cpu(), running.store_cpu(), time.process_time())
+        cpu, store, load = running.cpu(), running.store_cpu(), time.process_time()
+        return Reading(time.perf_counter(), cpu, store, load, machine.busy_seconds())
 
 
 def percentiles(seconds: Sequence[float], *wanted: float) -> Sample:

@@ -25,7 +25,7 @@ def goal_rows(scenario: Scenario, result: ScenarioResult) -> Iterator[Row]:
         goal = found.goal
         beside = ratio = ""
         if goal.beside is not None:
-            other = result.contenders[goal.beside.contender].name
+            other = scenario.contenders[goal.beside.contender].server.name
             beside = f"{figure(found.beside, goal.unit)} ({other})"
             ratio = number(found.judged)
         yield (

@@ -210,7 +210,7 @@ LATENCY: Final = Scenario(
         ),
     ),
     level="messages/s",
-    shown=("p50", "p99", "reply-p50", "reply-p99", "cpu", "busy", "load", "arrived"),
+    shown=("p50", "p99", "reply-p50", "reply-p99", "cpu", "busy", "load", "others", "arrived"),
     charted=("p50@10000", "p99@10000"),
     chart_unit="ms",
 )

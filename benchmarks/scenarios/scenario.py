@@ -61,7 +61,7 @@ class Scenario:
     goals: tuple[Goal, ...]
     level: str = ""
     """What the part of a metric's name after the @ is, where it has one."""
-    shown: tuple[str, ...] = ("cpu", "store", "rate", "p50", "p99", "busy", "load")
+    shown: tuple[str, ...] = ("cpu", "store", "rate", "p50", "p99", "busy", "load", "others")
     """The kinds of metric that have a column in the table."""
     charted: tuple[str, ...] = ()
     chart_unit: str = "µs"

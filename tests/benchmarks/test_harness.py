@@ -4,14 +4,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from benchmarks import harness
 from benchmarks.profile import report
 from benchmarks.scenarios import ALL
 from benchmarks.scenarios.scenario import Effort, Scenario
 from benchmarks.servers import Server, Variant, configuration
 
-EFFORT = Effort(turns=1, seconds=0.3, warm_up=0.1, levels=(1, 4), scale=0.04)
+EFFORT = Effort(turns=1, seconds=0.2, warm_up=0.05, levels=(1, 4), scale=0.04)
 RAW = next(scenario for scenario in ALL if scenario.name == "private-raw-durable")
+SOCKETIO = next(scenario for scenario in ALL if scenario.name == "private-socketio-durable")
 
 
 def only_product(scenario: Scenario, server: Server | None = None) -> Scenario:
@@ -25,8 +28,9 @@ def measured(scenario: Scenario) -> harness.Measured:
     return harness.measure(scenario, EFFORT, Variant(), core, lambda _line: None)
 
 
-def test_the_product_is_measured_turn_by_turn_and_makes_no_mistakes() -> None:
-    found = measured(only_product(RAW))
+@pytest.mark.parametrize("scenario", [RAW, SOCKETIO], ids=lambda scenario: scenario.name)
+def test_the_product_is_measured_and_makes_no_mistakes(scenario: Scenario) -> None:
+    found = measured(only_product(scenario))
     assert found.problems == {"product": []}
     assert len(found.turns["product"]) == EFFORT.turns
     for sample in found.turns["product"]:

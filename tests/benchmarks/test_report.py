@@ -38,7 +38,7 @@ def test_a_goal_is_a_row_with_its_verdict() -> None:
         "4",
         "40 in flight",
         "22.0 µs",
-        "16.0 µs (guide on Node <in memory>)",
+        "16.0 µs (guide on Node, in memory)",
         "1.38",
         "≤ 1.5",
         "≤ 0.9",
