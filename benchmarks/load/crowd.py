@@ -10,7 +10,7 @@ from benchmarks.load.probe import Probe
 from benchmarks.servers import Running
 
 # A server is at rest when it uses less than so much of its core for so long.
-_REST_SHARE, _REST_SECONDS, _REST_LOOKS = 0.03, 0.25, 240
+_REST_SHARE, _REST_SECONDS, _REST_LOOKS = 0.15, 0.25, 240
 
 
 async def arrive(running: Running, faults: Faults, door: Door, levels: list[int]) -> Sample:
