@@ -78,7 +78,8 @@ async def _spy(server: Running, seconds: float, native: bool, stacks: Path) -> N
 def report(stacks: Iterable[str]) -> str:
     """Of lines `thread;outer;…;inner count`: how much each function took itself, and with what it calls.
 
-    Shares are of the samples of its thread; a thread that waits has samples, too, where it waits.
+    Shares are of the samples of its thread. One that waits is sampled, too, where it waits; if it does
+    nothing else it is left out.
     """
     threads: dict[str, list[tuple[list[str], int]]] = {}
     for line in stacks:
@@ -86,7 +87,14 @@ def report(stacks: Iterable[str]) -> str:
         thread, *names = stack.split(";")
         threads.setdefault(thread, []).append((names, int(times)))
     busiest = sorted(threads.items(), key=lambda item: "MainThread" not in item[0])
-    return "\n".join(_of_thread(thread, samples) for thread, samples in busiest)
+    return "\n".join(_of_thread(thread, samples) for thread, samples in busiest if not _waits(samples))
+
+
+def _waits(samples: Sequence[tuple[list[str], int]]) -> bool:
+    where = Counter[str]()
+    for names, times in samples:
+        where[";".join(names)] += times
+    return max(where.values()) > 0.99 * where.total()
 
 
 def _of_thread(thread: str, samples: Sequence[tuple[list[str], int]]) -> str:

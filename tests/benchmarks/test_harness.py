@@ -73,8 +73,11 @@ def test_the_tree_that_is_measured_is_this_one() -> None:
 
 
 def test_a_profile_counts_what_a_function_does_itself_and_what_it_calls() -> None:
-    text = report(["MainThread;serve;read 30", "MainThread;serve 10", "writer;commit 5"])
+    text = report(
+        ["MainThread;serve;read 30", "MainThread;serve 10", "writer;wait 4", "writer;commit 1", "idle;wait 9"]
+    )
     assert "MainThread, 40 samples" in text
     assert " 75.0%  read" in text
     assert "100.0%  serve" in text
     assert "writer, 5 samples" in text
+    assert "idle" not in text
