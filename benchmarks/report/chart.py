@@ -31,7 +31,7 @@ def draw(scenario: Scenario, result: ScenarioResult) -> str:
     title = f"{scenario.number}. {scenario.title}"
     legend = f"{scenario.chart_unit} per {scenario.unit}, less is better"
     if len(scenario.charted) > 1:
-        legend += "; bars from above: " + ", ".join(_metric(name) for name in scenario.charted)
+        legend += "; from above: " + ", ".join(_metric(name, scenario) for name in scenario.charted)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" height="{y}"'
         f' font-family="system-ui, sans-serif" font-size="13" role="img">\n'
@@ -61,8 +61,11 @@ def _group(name: str, values: Sequence[float], top: float, y: int) -> str:
     return "".join(parts)
 
 
-def _metric(name: str) -> str:
+def _metric(name: str, scenario: Scenario) -> str:
+    """As people say it: `p99 at 10,000 messages/s`, or only the level where the kind is the same for all."""
     kind, _, level = name.partition("@")
-    if kind in {"cpu", "gap"}:
-        return level or kind
-    return f"{kind} at {int(level):,}/s" if level.isdigit() else kind
+    if level.isdigit():
+        level = f"{int(level):,} {scenario.level}"
+    if len({other.partition("@")[0] for other in scenario.charted}) == 1:
+        return level
+    return f"{kind} at {level}" if level else kind
