@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Runs what is asked for, prints the table, and keeps the results."""
+    """Runs what is asked for, prints the table, and keeps the results; 1 if there were problems."""
     chosen: list[Scenario] = options.scenario or list(ALL)
     effort = _effort(options)
     variant = Variant(options.tree.resolve(), tuple(options.set), tuple(options.env))
@@ -54,7 +54,8 @@ def _run(options: argparse.Namespace) -> int:
     for scenario in chosen:
         _say(table.text(scenario, kept.scenarios[scenario.name]))
     _say(f"kept in {options.results}")
-    return 0
+    contenders = [one for scenario in chosen for one in kept.scenarios[scenario.name].contenders.values()]
+    return 1 if any(contender.problems for contender in contenders) else 0
 
 
 def _publish(words: Sequence[str]) -> int:

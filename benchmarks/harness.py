@@ -48,7 +48,7 @@ def _turn(contender: Contender, effort: Effort, variant: Variant, core: int) -> 
     faults: Faults = Counter()
     gc.collect()
     try:
-        store = uvloop.run(contender.store(effort)) if contender.store else None
+        store = contender.store(effort) if contender.store else None
         with running(contender.server, variant, core, store) as server:
             sample = uvloop.run(asyncio.wait_for(contender.load(server, faults, effort), TURN_SECONDS))
     except ServerError as error:

@@ -1,5 +1,6 @@
 """Stores that are full before a server starts, made once and kept for the next run."""
 
+import asyncio
 import hashlib
 import os
 import tempfile
@@ -18,15 +19,16 @@ OTHERS = 500
 _AT_ONCE = 5_000
 
 
-async def filled(size: int) -> Path:
+def filled(size: int) -> Path:
     """A database of so many messages, the schema that of this tree."""
     folder = Path(tempfile.gettempdir()) / "tornadochat-bench-stores"
     folder.mkdir(exist_ok=True)
     wanted = folder / f"{_schema()}-{size}.db"
     if not wanted.exists():
         making = folder / f"{wanted.stem}.{os.getpid()}.db"
-        await _fill(making, size)
+        asyncio.run(_fill(making, size))
         making.rename(wanted)
+        Path(f"{making}-lock").unlink(missing_ok=True)
     return wanted
 
 

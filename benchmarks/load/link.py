@@ -82,7 +82,7 @@ class Link(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Whatever comes."""
-        if frame.msg_type is not _TEXT and frame.msg_type != _TEXT:
+        if frame.msg_type != _TEXT:
             return
         data = frame.get_payload_as_bytes()
         if data.startswith(self._message):

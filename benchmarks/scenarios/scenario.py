@@ -34,7 +34,7 @@ QUICK = Effort(turns=1, seconds=1.0, warm_up=0.5, scale=0.05)
 Load = Callable[[Running, Faults, Effort], Coroutine[Any, Any, Sample]]
 """Puts one server under load once, and gives what was measured."""
 
-Prepare = Callable[[Effort], Coroutine[Any, Any, Path]]
+Prepare = Callable[[Effort], Path]
 """Makes the file of a store that tornadochat begins with."""
 
 

@@ -16,8 +16,8 @@ MILLION: Final = 1_000_000
 
 
 def _store(size: int) -> Prepare:
-    async def prepare(effort: Effort) -> Path:
-        return await filled(max(1000, effort.number(size)))
+    def prepare(effort: Effort) -> Path:
+        return filled(max(1000, effort.number(size)))
 
     return prepare
 
