@@ -15,7 +15,7 @@ _CONTENT = b'"content":"'
 
 
 class LinkError(Exception):
-    """A connection that did not come to be."""
+    """A connection that did not come to be, or did not go on as it should."""
 
 
 class Link(WSListener):

@@ -9,7 +9,7 @@ import msgspec
 
 from benchmarks.load.check import SIZE, Faults, Reader, Stream
 from benchmarks.load.fill import READER, WRITER
-from benchmarks.load.link import Link, content_of
+from benchmarks.load.link import Link, LinkError, content_of
 from benchmarks.load.meter import Meter, Sample, percentiles
 from benchmarks.servers import Running
 
@@ -25,10 +25,13 @@ class Caller(Link):
         self._replies: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def call(self, event: str, data: dict[str, Any]) -> Any:
-        """The data of the reply. Raises KeyError for an error."""
+        """The data of the reply. Raises LinkError where that is an error."""
         self.send(msgspec.json.encode({"event": event, "data": data, "id": 1}))
-        reply = await asyncio.wait_for(self._replies.get(), REPLY_SECONDS)
-        return msgspec.json.decode(reply)["data"]
+        frame = await asyncio.wait_for(self._replies.get(), REPLY_SECONDS)
+        reply = msgspec.json.decode(frame)
+        if "error" in reply:
+            raise LinkError(frame.decode())
+        return reply["data"]
 
     async def user_of(self, name: str) -> str:
         """The userID of a name that is one person's."""
