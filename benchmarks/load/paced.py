@@ -27,21 +27,22 @@ async def pace(
     sample: Sample = {}
     for rate in rates:
         await _send(players, rate, warm_up)
+        await settle(players)
         for player in players:
             player.delays.clear()
             player.reply_delays.clear()
         meter = Meter(running)
         await _send(players, rate, seconds)
-        sent = int(rate * seconds)
-        delays = [delay for player in players for delay in player.delays]
-        replies = [delay for player in players for delay in player.reply_delays]
-        late = percentiles(delays, 50, 99)
-        sample |= at(rate, meter.cost(len(delays)) | late | {"arrived": len(delays) / sent})
+        arrived = sum(len(player.delays) for player in players)
+        sample |= at(rate, meter.cost(arrived) | {"arrived": arrived / int(rate * seconds)})
+        # What is late has to count, too: it is the latest of all.
         await settle(players)
-        if style.replies:
-            sample |= at(
-                rate, {f"reply-{name}": value for name, value in percentiles(replies, 50, 99).items()}
-            )
+        delays = [delay for player in players for delay in player.delays]
+        sample |= at(rate, percentiles(delays, 50, 99))
+        replies = [delay for player in players for delay in player.reply_delays]
+        if replies:
+            late = percentiles(replies, 50, 99)
+            sample |= at(rate, {f"reply-{name}": value for name, value in late.items()})
     await finish(players)
     return sample
 
