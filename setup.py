@@ -39,6 +39,20 @@ REQUIRES = [
     "PyYAML>=6,<7",
 ]
 
+# For `make bench`, which starts redis-server, too, where the machine has it.
+BENCH = [
+    # The load, and the relays that are the limits: a WebSocket in C, and a quick event loop. The types of
+    # picows are complete since 2.0.
+    "picows>=2.3,<3",
+    "uvloop>=0.21,<1",
+    # What python-socketio's documentation runs its ASGI application on.
+    "uvicorn[standard]>=0.30,<1",
+    # Where the time goes: it looks at a process from outside.
+    "py-spy>=0.4,<1",
+    # The Node of the peers, and the npm that installs them.
+    NODE,
+]
+
 TEST = [
     # pytest-tornado's hooks are of a style that pytest 10 refuses, and it imports pkg_resources,
     # which setuptools 82 no longer has.
@@ -176,7 +190,8 @@ setup(
     },
     setup_requires=[] if machine_has_node() else [NODE],
     install_requires=REQUIRES,
-    extras_require={"test": TEST},
+    # The benchmarks are checked and tried out like everything else.
+    extras_require={"test": TEST + BENCH, "bench": BENCH},
     cmdclass={"build_web": BuildWeb},
     entry_points={"console_scripts": ["tornadochat = tornadochat.__main__:main"]},
 )
