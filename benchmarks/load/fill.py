@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.load.check import Stream
 from benchmarks.servers import HOUSE
 from tornadochat.models import Batch, Draft, Outcome, User
-from tornadochat.store import Store
+from tornadochat.store import open_store
 
 READER, WRITER = "secret-of-the-reader", "secret-of-the-writer"
 """With these sessionIDs the two sign in whose conversation is half of the store."""
@@ -40,7 +40,7 @@ def _schema() -> str:
 
 
 async def _fill(path: Path, size: int) -> None:
-    store = await Store.open(f"sqlite:///{path}", durability="normal", listener=_published)
+    store = await open_store(f"sqlite:///{path}", durability="normal", listener=_published)
     now = time.time_ns() // 1_000_000
     reader, writer, *others = [
         (await store.create_user(name, secret=secret, door="raw", now=now)).user
