@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.report import chart, table
-from benchmarks.report.results import Results, save
+from benchmarks.report.results import Results, ScenarioResult, save
 from benchmarks.scenarios import ALL
 
 BEGIN = "<!-- results: written by `python -m benchmarks publish` -->"
+QUIET = 0.1
+"""Of a core: what a machine does by itself."""
 END = "<!-- end of results -->"
 
 
@@ -31,6 +33,12 @@ def fill(page: str, body: str) -> str:
     return marked.sub(lambda found: f"{found[1]}\n{body}\n{found[2]}", page)
 
 
+def _others(result: ScenarioResult) -> float:
+    """The most that others used of the machine in any turn."""
+    turns = [turn for contender in result.contenders.values() for turn in contender.turns]
+    return max((turn[name] for turn in turns for name in turn if name.startswith("others")), default=0.0)
+
+
 def _sections(results: Results, folder: str) -> Iterator[str]:
     machine = "; ".join(f"{name}: {value}" for name, value in results.machine.items())
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
@@ -50,4 +58,6 @@ def _sections(results: Results, folder: str) -> Iterator[str]:
         yield f"### {scenario.number}. {scenario.name}\n"
         yield f"{scenario.title[:1].upper()}{scenario.title[1:]}. {result.at}, {result.commit}, {how}.\n"
         yield f"![{scenario.title}]({folder}/{scenario.name}.svg)\n"
+        if (others := _others(result)) > QUIET:
+            yield f"The machine was not quiet: others used {others:.1f} cores meanwhile.\n"
         yield table.markdown(list(table.contender_rows(scenario, result))) + "\n"
