@@ -47,6 +47,9 @@ SWEEP_SECONDS: Final = 24 * 3600.0
 FAREWELL_SECONDS: Final = 3.0
 """How long a closing link may take to say goodbye before its TCP connection is cut."""
 
+BACKLOG: Final = 4096
+"""How many connections may wait in the kernel to be accepted; it may allow fewer."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -111,7 +114,7 @@ class App:
     def _listen(self) -> list[socket.socket]:
         server = self._config.server
         try:
-            return bind_sockets(server.port, server.address)
+            return bind_sockets(server.port, server.address, backlog=BACKLOG)
         except OSError as failure:
             reason = failure.strerror or str(failure)
             raise OSError(f"cannot listen on {server.address} port {server.port}: {reason}") from failure
