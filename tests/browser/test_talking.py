@@ -127,7 +127,7 @@ def test_a_message_that_is_too_long_is_not_sent(visitors: Visitors, length: int)
     alice.composer.fill("😀" * length)
     send = alice.page.get_by_role("button", name="Send")
     if length > 10_000:
-        expect(alice.page.get_by_text("1 characters too many")).to_be_visible()
+        expect(alice.page.get_by_text("1 character too many")).to_be_visible()
         expect(send).to_be_disabled()
     else:
         send.click()

@@ -4,7 +4,8 @@ import type { MessageEvent } from "../protocol";
 
 const supported = "Notification" in globalThis;
 const permission = ref<NotificationPermission>(supported ? Notification.permission : "denied");
-const CHANNEL = "tornadochat looking";
+/** Of this server only: another one may be on the same host, under another path. */
+const CHANNEL = `tornadochat ${new URL(".", location.href).pathname} looking`;
 /** How long the other tabs may take to say that somebody looks at them. */
 const ANSWER = 150;
 const LONGEST = 200;

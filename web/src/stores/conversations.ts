@@ -43,16 +43,24 @@ export const useConversations = defineStore("conversations", () => {
 
   /** Puts a message into its place; false if it is there already. */
   function put(userID: string, message: Message): boolean {
-    const { messages, ...rest } = of(userID);
+    const conversation = of(userID);
+    const { messages } = conversation;
+    const [first] = messages;
     const last = messages.at(-1);
-    if (!last || message.seq > last.seq) {
-      if (!last) of(userID).more = message.seq > 1;
+    if (!first || !last || message.seq > last.seq) {
+      if (!last) conversation.more = message.seq > 1;
       messages.push(message);
       // A reply may overtake the event of the message before it; only if that does not come, ask.
       if (last && message.seq > last.seq + 1) setTimeout(() => void fill(userID, last.seq), 1_000);
       return true;
     }
-    if (message.seq < (messages[0]?.seq ?? 0)) return !rest.more;
+    if (message.seq < first.seq) {
+      // A reply may have overtaken the one just before it. What is further up, history will bring.
+      if (message.seq < first.seq - 1) return false;
+      messages.unshift(message);
+      conversation.more = message.seq > 1;
+      return true;
+    }
     const place = placeOf(messages, message.seq);
     if (messages[place]?.seq === message.seq) return false;
     messages.splice(place, 0, message);
@@ -60,7 +68,7 @@ export const useConversations = defineStore("conversations", () => {
   }
 
   async function fill(userID: string, after: number): Promise<void> {
-    const { messages } = of(userID);
+    const messages = open.get(userID)?.messages ?? [];
     const next = messages[placeOf(messages, after + 1)];
     if (!next || next.seq === after + 1) return;
     const reply = await link.command("history", { with: userID, after, limit: PAGE });

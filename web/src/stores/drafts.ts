@@ -45,10 +45,23 @@ export const useDrafts = defineStore("drafts", () => {
     }
   }
 
+  /** Another tab has gone on with it, or has sent it. */
+  function changed(key: string, after: unknown): void {
+    if (!session.me || !key.startsWith(drawer())) return;
+    const userID = key.slice(drawer().length);
+    const draft = after as Draft | undefined;
+    if (!draft) {
+      texts.delete(userID);
+    } else {
+      people.ensure(userID, draft.name, false);
+      texts.set(userID, draft.text);
+    }
+  }
+
   function clear(me: string): void {
     for (const key of storage.keys(drawer(me))) storage.remove(key);
     texts.clear();
   }
 
-  return { texts, load, introduce, set, clear, of: (userID: string) => texts.get(userID) ?? "" };
+  return { texts, load, introduce, set, changed, clear, of: (userID: string) => texts.get(userID) ?? "" };
 });

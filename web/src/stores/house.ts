@@ -6,19 +6,23 @@ import type { Commands, MessageEvent, SessionInfo } from "../protocol";
 import { link, type Handlers } from "../socket";
 import * as storage from "../storage";
 import { useConversations } from "./conversations";
+import { useDepartures } from "./departures";
 import { useDrafts } from "./drafts";
 import { useMarks } from "./marks";
 import { useOutbox } from "./outbox";
 import { usePeople } from "./people";
-import { SIGNED_OUT, useSession } from "./session";
+import { useSearch } from "./search";
+import { ENDED, SIGNED_OUT, UNTOLD, useSession } from "./session";
 
 export const useHouse = defineStore("house", () => {
   const session = useSession();
   const people = usePeople();
+  const search = useSearch();
   const conversations = useConversations();
   const outbox = useOutbox();
   const marks = useMarks();
   const drafts = useDrafts();
+  const departures = useDepartures();
   /** The latest message from somebody else, for those who announce it. */
   const latest = ref<MessageEvent>();
   /** The longest message, in characters; the server may be configured otherwise. */
@@ -57,15 +61,14 @@ export const useHouse = defineStore("house", () => {
     "private message"(message) {
       const mine = message.from === me();
       const other = mine ? message.to : message.from;
-      if (conversations.put(other, message)) {
-        people.wrote(message, me());
-        if (live) observe(message.at);
-        if (!mine) {
-          marks.received(other, message.seq);
-          // Of many that were missed the last one is announced, if it is still to be read.
-          if (live) latest.value = message;
-          else missed = message;
-        }
+      const added = conversations.put(other, message);
+      const counted = people.wrote(message, me());
+      if (live && counted) observe(message.at);
+      if (!mine && (added || counted)) {
+        marks.received(other, message.seq);
+        // Of many that were missed the last one is announced, if it is still to be read.
+        if (live) latest.value = message;
+        else missed = message;
       }
       if (mine && message.clientID) outbox.drop(message.clientID);
       // Last: a cursor says that everything up to it has been handled.
@@ -87,7 +90,7 @@ export const useHouse = defineStore("house", () => {
       missed = undefined;
       void outbox.flush();
       marks.arrived();
-      void people.look(people.query);
+      void search.look(search.query);
     },
   };
 
@@ -103,7 +106,7 @@ export const useHouse = defineStore("house", () => {
         if (session.me) leave(session.refuse.bind(undefined, error));
         else session.refuse(error);
       },
-      ended: () => leave(() => session.forget("This session was ended: from another tab or device, or by the server.")),
+      ended: () => leave(() => session.forget(session.leaving ? SIGNED_OUT : ENDED)),
     });
   }
 
@@ -116,6 +119,7 @@ export const useHouse = defineStore("house", () => {
     drafts.clear(userID);
     conversations.clear();
     people.clear();
+    search.clear();
     marks.clear();
     latest.value = missed = undefined;
   }
@@ -127,11 +131,14 @@ export const useHouse = defineStore("house", () => {
   }
 
   async function signOut(): Promise<void> {
-    const userID = me();
-    await session.signOut();
-    if (!session.me) leave(() => undefined);
-    outbox.clear(userID);
-    drafts.clear(userID);
+    const left = session.me;
+    if (!left || session.leaving) return;
+    session.letGo();
+    const reply = await link.command("logout", {});
+    const told = "data" in reply;
+    // It may be over already: the server was quicker, or another tab, whose new session this one has joined.
+    if (session.me === left) leave(() => session.forget(told ? SIGNED_OUT : UNTOLD));
+    if (!told) departures.add(left.sessionID);
   }
 
   /** Another tab signed in or out. */
@@ -147,14 +154,16 @@ export const useHouse = defineStore("house", () => {
   }
 
   function start(): void {
+    void departures.tell();
     if (!session.me) return;
     load();
     enter();
   }
 
-  storage.onChange((key, before) => {
+  storage.onChange((key, before, after) => {
     if (key === session.KEY) sessionChanged();
-    else outbox.changed(key, before);
+    outbox.changed(key, before);
+    drafts.changed(key, after);
   });
 
   async function learnLimits(): Promise<void> {
@@ -177,7 +186,6 @@ export const useHouse = defineStore("house", () => {
     latest,
     longest,
     linkState: computed(() => link.state.value),
-    retryAt: computed(() => link.retryAt.value),
     hurry: link.hurry,
     start,
     signIn,

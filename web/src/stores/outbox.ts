@@ -78,9 +78,9 @@ export const useOutbox = defineStore("outbox", () => {
   }
 
   /** The server has stored it. */
-  function settle(item: Waiting, stored: MessageReply): void {
+  function settle(item: Waiting, stored: MessageReply, asked: number): void {
     const me = session.me?.userID ?? "";
-    if (!stored.duplicate) observe(stored.at);
+    if (!stored.duplicate) observe(stored.at, asked);
     show(item, stored, me);
     // Written before it is removed: the removal then tells the other tabs what became of it.
     storage.write(keyOf(item.clientID), { ...item, stored });
@@ -118,9 +118,10 @@ export const useOutbox = defineStore("outbox", () => {
     let pause = FIRST_PAUSE;
     for (let item = next.value; item; item = next.value) {
       const { to, content, clientID } = item;
+      const asked = Date.now();
       const reply = await link.command("private message", { to, content, clientID });
       if ("data" in reply) {
-        settle(item, reply.data);
+        settle(item, reply.data, asked);
         pause = FIRST_PAUSE;
       } else if (!reply.error.retryable) {
         keep({ ...item, failed: explain(reply.error) });

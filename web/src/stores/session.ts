@@ -2,11 +2,12 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import type { ConnectData, ErrorData, SessionEvent } from "../protocol";
-import { link } from "../socket";
 import * as storage from "../storage";
 
 const KEY = "session";
 export const SIGNED_OUT = "You have signed out.";
+export const UNTOLD = "You have signed out here. The server will be told as soon as it can be reached.";
+export const ENDED = "This session was ended: from another tab or device, or by the server.";
 
 export const useSession = defineStore("session", () => {
   const me = ref(storage.read<SessionEvent>(KEY));
@@ -15,6 +16,8 @@ export const useSession = defineStore("session", () => {
   const error = ref<string>();
   /** Why one has been signed out. */
   const farewell = ref<string>();
+  /** Whether one is just signing out, and the server has not answered yet. */
+  const leaving = ref(false);
   /** Where to resume from; as long as this page lives, since it goes with the messages it holds. */
   let cursor: string | undefined;
 
@@ -27,9 +30,10 @@ export const useSession = defineStore("session", () => {
   }
 
   function accept(session: SessionEvent): void {
+    // When one comes back, what is kept may be another session already, which another tab has begun.
+    if (!me.value) storage.write(KEY, session);
     me.value = session;
     wanted.value = error.value = farewell.value = undefined;
-    storage.write(KEY, session);
   }
 
   function refuse(refusal: ErrorData): void {
@@ -44,24 +48,19 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  function forget(reason?: string): void {
+  function forget(reason: string): void {
     const kept = storage.read<SessionEvent>(KEY);
     // Another tab may have signed in anew already: its session stays.
     if (kept?.sessionID === me.value?.sessionID) storage.remove(KEY);
-    me.value = undefined;
-    cursor = undefined;
+    me.value = wanted.value = error.value = cursor = undefined;
+    leaving.value = false;
     farewell.value = reason;
   }
 
-  async function signOut(): Promise<void> {
-    const leaving = me.value;
-    // The other tabs hear of it from the storage, as a rule before the server closes their connections.
+  /** From here on the other tabs know: from the storage, as a rule before the server closes their links. */
+  function letGo(): void {
+    leaving.value = true;
     storage.remove(KEY);
-    const reply = await link.command("logout", {});
-    // Another tab has begun a new session meanwhile, and this one has joined it.
-    if (me.value !== leaving) return;
-    link.close();
-    forget("error" in reply ? "Signed out here. The server could not be told: that session lives on there." : SIGNED_OUT);
   }
 
   return {
@@ -69,13 +68,14 @@ export const useSession = defineStore("session", () => {
     wanted,
     error,
     farewell,
+    leaving,
     signedIn,
     joining,
     credentials,
     accept,
     refuse,
     forget,
-    signOut,
+    letGo,
     resumable: () => cursor !== undefined,
     handled: (latest: string) => void (cursor = latest),
     unresumable: () => void (cursor = undefined),
