@@ -21,6 +21,9 @@ export interface Callbacks {
 
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
+/** A server that restarts is back soon: for so long it is looked for this often. */
+const SOON = 60_000;
+const SOON_DELAY = 2_000;
 const ACK_TIMEOUT = 20_000;
 const OFFLINE: ErrorData = { code: "offline", message: "not connected", retryable: true };
 
@@ -45,6 +48,8 @@ const state = ref<LinkState>("idle");
 let socket: Socket | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let tries = 0;
+/** When the link was lost; 0 while it is there. */
+let lost = 0;
 
 function open(handlers: Handlers, callbacks: Callbacks): void {
   close();
@@ -55,7 +60,7 @@ function open(handlers: Handlers, callbacks: Callbacks): void {
   socket = opened;
   // Before the stores hear of it: they send what has waited.
   opened.on("ready", () => {
-    tries = 0;
+    tries = lost = 0;
     state.value = "online";
   });
   for (const [event, handle] of Object.entries(handlers)) opened.on(event, handle as (data: unknown) => void);
@@ -98,7 +103,9 @@ function connect(): void {
 }
 
 function retryLater(): void {
-  const longest = Math.min(LAST_DELAY, FIRST_DELAY * 2 ** tries++);
+  lost ||= Date.now();
+  const last = Date.now() - lost < SOON ? SOON_DELAY : LAST_DELAY;
+  const longest = Math.min(last, FIRST_DELAY * 2 ** tries++);
   // Random, so that not everybody comes back in the same moment after a restart.
   const delay = longest * (0.5 + Math.random() / 2);
   state.value = "waiting";
@@ -111,10 +118,19 @@ function hurry(): void {
   if (state.value === "waiting") connect();
 }
 
+/** There is a network again: a try that began without one would wait for its timeout. */
+function networkBack(): void {
+  if (state.value === "joining") {
+    socket?.disconnect();
+    connect();
+  }
+  hurry();
+}
+
 function close(): void {
   clearTimeout(timer);
   state.value = "idle";
-  tries = 0;
+  tries = lost = 0;
   socket?.removeAllListeners();
   socket?.disconnect();
   socket = undefined;
@@ -152,7 +168,8 @@ function end(sessionID: string): Promise<boolean> {
   });
 }
 
-addEventListener("online", hurry);
+addEventListener("online", networkBack);
+addEventListener("focus", hurry);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") hurry();
 });

@@ -107,7 +107,12 @@ export function message(seq: number, changes: Partial<MessageEvent> = {}): Messa
   };
 }
 
-export const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+export const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export const settled = () => later(5);
+
+/** What a server says that wants to be asked after so many milliseconds. */
+export const busy = (retryAfter: number) => ({ code: "rate_limited", message: "too many; wait", retryable: true, retryAfter });
 
 /** Numbers what is sent, as a server does; the same clientID gives the same number. */
 export function store(socket: FakeSocket): void {

@@ -1,9 +1,11 @@
+import { mount } from "@vue/test-utils";
 import { beforeEach, describe, expect, it } from "vitest";
 import { useHouse } from "../src/stores/house";
 import { usePartners } from "../src/stores/partners";
-import { usePeople } from "../src/stores/people";
+import { fold, usePeople } from "../src/stores/people";
 import { useSearch } from "../src/stores/search";
-import { entry, latest, settled } from "./fake";
+import PeopleList from "../src/components/PeopleList.vue";
+import { busy, entry, latest, later, settled } from "./fake";
 
 beforeEach(() => useHouse().signIn("alice"));
 
@@ -43,15 +45,71 @@ describe("the search", () => {
     expect(useSearch().found).toHaveLength(50);
   });
 
-  it("out of reach finds those whom the page knows, never those of another search", async () => {
-    latest().answers.users = () => ({ data: { users: [{ userID: "zoe", username: "Zoe", connected: true }], next: "x" } });
+  const zoe = { userID: "zoe", username: "Zoe", connected: true };
+  const bob = { userID: "bob", username: "Bob", connected: true };
+  const names = () => useSearch().found.map(({ username }) => username);
+
+  it("out of reach finds those whom the page knows, never those of another search, and goes on by itself", async () => {
+    latest().answers.users = () => ({ data: { users: [zoe], next: "x" } });
     latest().arrive([entry("me"), entry("bob", { username: "Bob" }), entry("carol")]);
     await useSearch().look("zo");
     latest().lose();
-    await useSearch().look("bo");
-    expect(useSearch().found.map(({ username }) => username)).toEqual(["Bob"]);
+    const searching = useSearch().look("bo");
+    expect(names()).toEqual(["Bob"]);
     expect(useSearch().more).toBe(null);
+    await settled();
+    expect(useSearch().answered).toBe(false);
+    expect(useSearch().trouble?.code).toBe("offline");
+    latest().answers.users = ({ query }) => ({ data: { users: query === "bo" ? [bob, { ...bob, userID: "b2", username: "Bobby" }] : [], next: null } });
+    latest().arrive([entry("me"), entry("bob", { username: "Bob" }), entry("carol")]);
+    await Promise.race([searching, settled()]);
+    await settled();
+    expect(names()).toEqual(["Bob", "Bobby"]);
+    expect(useSearch().trouble).toBe(undefined);
   });
+
+  it("that the server puts off is asked again when it wants, and says meanwhile what it does not know", async () => {
+    latest().answers.users = () => ({ data: { users: [zoe], next: null } });
+    latest().arrive([entry("me"), entry("bob", { username: "Bob" })]);
+    await settled();
+    const list = mount(PeopleList);
+    latest().answers.users = () => ({ error: busy(60) });
+    void useSearch().look("y");
+    expect(names()).toEqual([]);
+    await settled();
+    expect(list.text()).toContain("The server asks for a pause. The search waits.");
+    expect(list.text()).not.toContain("Nobody");
+    const asked = latest().named("users").length;
+    latest().answers.users = () => ({ data: { users: [], next: null } });
+    await later(40);
+    expect(latest().named("users")).toHaveLength(asked);
+    await later(40);
+    expect(list.text()).toContain("Nobody's name begins like that.");
+    list.unmount();
+  });
+
+  it("that one has typed over shows nobody who was found before, not even for a moment", async () => {
+    latest().answers.users = () => ({ data: { users: [zoe], next: null } });
+    latest().arrive([entry("me"), entry("bob", { username: "Bob" })]);
+    await settled();
+    const list = mount(PeopleList);
+    await list.get("input").setValue("zo");
+    expect(list.get("[aria-label=Found]").text()).toContain("Zoe");
+    await list.get("input").setValue("bo");
+    expect(list.get("[aria-label=Found]").text()).not.toContain("Zoe");
+    expect(list.get("[aria-label=Found]").text()).toContain("Bob");
+    list.unmount();
+  });
+
+  it.each([
+    ["STRASSE", "straße"],
+    ["ὈΔΟΣ", "ὀδός".normalize("NFD").replace("\u0301", "").normalize()],
+    ["ﬁne", "FINE"],
+    ["Ⅷ", "viii"],
+    ["İ", "i\u0307"],
+  ])("takes %s for %s, as the server does", (one, other) => expect(fold(one)).toBe(fold(other)));
+
+  it("keeps the i without a dot apart, as the server does", () => expect(fold("ı")).not.toBe(fold("i")));
 
   it("tells whether anybody else is there, whom the list of a large house does not have", async () => {
     latest().answers.users = () => ({ data: { users: [{ userID: "me", username: "alice", connected: true }], next: null } });

@@ -56,7 +56,7 @@ describe("the session", () => {
     latest().lose();
     await useHouse().signOut();
     expect(useSession().signedIn).toBe(false);
-    expect(useSession().farewell).toContain("will be told");
+    expect(useSession().farewell).toContain("told again until it can");
     expect(kept("session")).toBe(null);
 
     // Not reached yet: kept for another time.

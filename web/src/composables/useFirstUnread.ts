@@ -23,6 +23,10 @@ export function useFirstUnread(person: Person, messages: () => Message[]) {
   watch(() => messages()[0]?.seq, () => (first.value ??= find()), { immediate: true });
 
   return {
+    first,
+    passed,
+    /** How many there were. */
+    count: unread,
     isFirst: (seq: number): boolean => !passed.value && seq === first.value,
     pass: (): void => void (passed.value = true),
   };

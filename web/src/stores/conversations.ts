@@ -1,8 +1,8 @@
 // The messages. Of each conversation a run without gaps is held, growing at both ends.
 import { defineStore } from "pinia";
 import { shallowReactive, reactive } from "vue";
-import type { Entry, MessageData } from "../protocol";
-import { link } from "../socket";
+import type { Entry, ErrorData, MessageData } from "../protocol";
+import { insist } from "../insist";
 
 export interface Message extends MessageData {
   clientID?: string | null;
@@ -15,7 +15,8 @@ export interface Conversation {
   /** Whether the server has older ones. */
   more: boolean;
   loading: boolean;
-  failed: boolean;
+  /** Why the older ones are not here yet, or will not come. */
+  trouble: ErrorData | undefined;
 }
 
 const PAGE = 100;
@@ -27,7 +28,7 @@ export const useConversations = defineStore("conversations", () => {
     let conversation = open.get(userID);
     if (!conversation) {
       // Shallow: making every one of 50,000 messages reactive would be slow, and none of them changes.
-      conversation = reactive({ with: userID, messages: [], more: true, loading: false, failed: false });
+      conversation = reactive({ with: userID, messages: [], more: true, loading: false, trouble: undefined });
       conversation.messages = shallowReactive([]);
       open.set(userID, conversation);
     }
@@ -71,8 +72,9 @@ export const useConversations = defineStore("conversations", () => {
     const messages = open.get(userID)?.messages ?? [];
     const next = messages[placeOf(messages, after + 1)];
     if (!next || next.seq === after + 1) return;
-    const reply = await link.command("history", { with: userID, after, limit: PAGE });
-    if ("data" in reply) for (const message of reply.data.messages) put(userID, message);
+    const held = open.get(userID);
+    const reply = await insist("history", { with: userID, after, limit: PAGE }, () => open.get(userID) === held);
+    if (reply && "data" in reply) for (const message of reply.data.messages) put(userID, message);
   }
 
   /** Fetches what is older than the oldest message here. */
@@ -80,10 +82,18 @@ export const useConversations = defineStore("conversations", () => {
     const conversation = of(userID);
     if (conversation.loading || !conversation.more) return;
     conversation.loading = true;
+    conversation.trouble = undefined;
     const before = conversation.messages[0]?.seq;
-    const reply = await link.command("history", { with: userID, limit: PAGE, ...(before ? { before } : {}) });
+    const reply = await insist(
+      "history",
+      { with: userID, limit: PAGE, ...(before ? { before } : {}) },
+      () => open.get(userID) === conversation,
+      (error) => (conversation.trouble = error),
+    );
+    // Held no longer: the server has given a base of its own to continue from.
+    if (!reply) return;
     conversation.loading = false;
-    conversation.failed = "error" in reply;
+    conversation.trouble = "error" in reply ? reply.error : undefined;
     if ("error" in reply) return;
     const first = conversation.messages[0]?.seq ?? Infinity;
     conversation.messages.unshift(...reply.data.messages.filter((message) => message.seq < first));

@@ -32,7 +32,7 @@ export const useDrafts = defineStore("drafts", () => {
 
   /** Puts those one has begun to write to among the people, whatever the server's list says. */
   function introduce(): void {
-    for (const [userID, draft] of kept()) people.ensure(userID, draft.name, false);
+    for (const [userID, draft] of kept()) people.ensure(userID, draft.name);
   }
 
   function set(userID: string, text: string): void {
@@ -53,7 +53,7 @@ export const useDrafts = defineStore("drafts", () => {
     if (!draft) {
       texts.delete(userID);
     } else {
-      people.ensure(userID, draft.name, false);
+      people.ensure(userID, draft.name);
       texts.set(userID, draft.text);
     }
   }

@@ -5,6 +5,7 @@ import { observe } from "../clock";
 import type { Commands, MessageEvent, SessionInfo } from "../protocol";
 import { link, type Handlers } from "../socket";
 import * as storage from "../storage";
+import { ENDED, SIGNED_OUT, UNTOLD } from "../words";
 import { useConversations } from "./conversations";
 import { useDepartures } from "./departures";
 import { useDrafts } from "./drafts";
@@ -12,7 +13,7 @@ import { useMarks } from "./marks";
 import { useOutbox } from "./outbox";
 import { usePeople } from "./people";
 import { useSearch } from "./search";
-import { ENDED, SIGNED_OUT, UNTOLD, useSession } from "./session";
+import { useSession } from "./session";
 
 export const useHouse = defineStore("house", () => {
   const session = useSession();

@@ -1,13 +1,12 @@
 // Telling the server what has arrived here, what has been seen, and that somebody writes.
 import { defineStore } from "pinia";
+import { patience } from "../patience";
 import { link } from "../socket";
 import { useConversations } from "./conversations";
 import { usePeople } from "./people";
 
 /** Marks only ever move on, so of several in a short time the last says all. */
 const GATHER = 150;
-/** After this, what the server could not take is tried again. */
-const AGAIN = 5_000;
 const TYPING_EVERY = 3_000;
 
 type Kind = "read" | "received";
@@ -20,11 +19,19 @@ export const useMarks = defineStore("marks", () => {
   const typed = new Map<string, number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let said = Promise.resolve();
+  /** How often in a row the server could not take one. */
+  let tries = 0;
 
   function mark(kind: Kind, userID: string, seq: number): void {
     if (people.isMe(userID) || seq <= Math.max(sent[kind].get(userID) ?? 0, due[kind].get(userID) ?? 0)) return;
     due[kind].set(userID, seq);
     timer ??= setTimeout(() => void flush(), GATHER);
+  }
+
+  /** Until then all that is to be marked is gathered: only the latest of it will be said. */
+  function pause(milliseconds: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => void flush(), milliseconds);
   }
 
   /** What is to be said next. */
@@ -47,14 +54,17 @@ export const useMarks = defineStore("marks", () => {
   }
 
   async function say(): Promise<void> {
+    // The server has just asked for a pause, or more is being gathered: then all of it is said.
+    if (timer) return;
     for (let mark = next(); mark; mark = next()) {
       const { kind, userID, seq } = mark;
       const reply = await link.command(kind, { with: userID, seq });
       if ("error" in reply && reply.error.retryable) {
         // Without a link it is said when that is back.
-        if (link.state.value === "online") timer ??= setTimeout(() => void flush(), AGAIN);
+        if (link.state.value === "online") pause(patience(reply.error, tries++));
         return;
       }
+      tries = 0;
       sent[kind].set(userID, seq);
       if (kind === "read" && "data" in reply) count(userID, seq);
       if (due[kind].get(userID) === seq) due[kind].delete(userID);
@@ -100,6 +110,7 @@ export const useMarks = defineStore("marks", () => {
   function clear(): void {
     clearTimeout(timer);
     timer = undefined;
+    tries = 0;
     for (const map of [sent.read, sent.received, due.read, due.received, typed]) map.clear();
   }
 

@@ -3,11 +3,13 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import { observe } from "../clock";
-import type { ErrorData, MessageReply } from "../protocol";
+import { patience, sleep } from "../patience";
+import type { MessageReply } from "../protocol";
 import { link } from "../socket";
 import * as storage from "../storage";
 import { exclusive, uniqueID } from "../tabs";
 import { useConversations } from "./conversations";
+import { whyNotSent } from "../words";
 import { usePeople } from "./people";
 import { useSession } from "./session";
 
@@ -23,9 +25,6 @@ export interface Waiting {
   /** What the server made of it; the tabs that did not send it learn it from here. */
   stored?: MessageReply;
 }
-
-const FIRST_PAUSE = 1_000;
-const LAST_PAUSE = 15_000;
 
 export const useOutbox = defineStore("outbox", () => {
   const session = useSession();
@@ -47,7 +46,7 @@ export const useOutbox = defineStore("outbox", () => {
       .map((key) => storage.read<Waiting>(key))
       .filter((item) => item !== undefined && !item.stored) as Waiting[];
     waiting.value = items.sort((a, b) => a.order - b.order);
-    for (const item of items) people.ensure(item.to, item.name, false);
+    for (const item of items) people.ensure(item.to, item.name);
   }
 
   function add(to: string, content: string): void {
@@ -115,23 +114,22 @@ export const useOutbox = defineStore("outbox", () => {
 
   async function drain(): Promise<void> {
     refresh();
-    let pause = FIRST_PAUSE;
+    let tries = 0;
     for (let item = next.value; item; item = next.value) {
       const { to, content, clientID } = item;
       const asked = Date.now();
       const reply = await link.command("private message", { to, content, clientID });
       if ("data" in reply) {
         settle(item, reply.data, asked);
-        pause = FIRST_PAUSE;
+        tries = 0;
       } else if (!reply.error.retryable) {
-        keep({ ...item, failed: explain(reply.error) });
+        keep({ ...item, failed: whyNotSent(reply.error) });
       } else if (link.state.value !== "online") {
         return;
       } else {
-        const wait = reply.error.retryAfter ?? pause;
+        const wait = patience(reply.error, tries++);
         if (reply.error.code === "rate_limited") slowedUntil.value = Date.now() + wait;
-        await new Promise((resolve) => setTimeout(resolve, wait));
-        pause = Math.min(LAST_PAUSE, pause * 2);
+        await sleep(wait);
         refresh();
       }
     }
@@ -146,14 +144,3 @@ export const useOutbox = defineStore("outbox", () => {
 
   return { waiting, slowedUntil, refresh, add, drop, retry, changed, flush, clear };
 });
-
-function explain(error: ErrorData): string {
-  switch (error.code) {
-    case "too_large":
-      return "It is too long.";
-    case "unknown_user":
-      return "There is no such person any more.";
-    default:
-      return error.expected ? `${error.message}: ${error.expected}` : error.message;
-  }
-}

@@ -1,11 +1,10 @@
 // The list of people as it is shown: whom one talks with by latest activity, and all the others.
 import { defineStore } from "pinia";
 import { computed } from "vue";
-import type { Person as Found } from "../protocol";
 import { useConversations } from "./conversations";
 import { useDrafts } from "./drafts";
 import { useOutbox } from "./outbox";
-import { fold, usePeople, type Person } from "./people";
+import { fold, usePeople, type Person, type Somebody } from "./people";
 import { useSearch } from "./search";
 
 export interface Line {
@@ -44,7 +43,7 @@ export const usePartners = defineStore("partners", () => {
 
   const others = computed(() => {
     const shown = new Set(talking.value.map((person) => person.userID));
-    const all = new Map<string, Found>();
+    const all = new Map<string, Somebody>();
     // What is known live beats what a search said once.
     for (const person of [...search.found, ...people.known.values()]) all.set(person.userID, person);
     return [...all.values()].filter((person) => !shown.has(person.userID)).sort(people.byName);

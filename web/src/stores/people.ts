@@ -7,7 +7,10 @@ import { useSession } from "./session";
 export interface Person {
   userID: string;
   username: string;
-  connected: boolean;
+  /** Undefined where it has not been told yet. */
+  connected: boolean | undefined;
+  /** Whether the server tells of their coming and going by itself; in a large house only of partners. */
+  told: boolean;
   /** The `seq` of the conversation's last message; 0 if there is none. */
   seq: number;
   /** The same as the latest list of the server had it. */
@@ -26,9 +29,16 @@ export interface Person {
   rank: number;
 }
 
+/** Somebody as a list shows them, who need not be known here. */
+export type Somebody = Pick<Person, "userID" | "username" | "connected">;
+
 const TYPING = 6_000;
-/** Two names that look alike are the same. */
-export const fold = (name: string): string => name.normalize("NFKC").toLowerCase();
+/** The capital of a letter tells more of its kin than the letter: ß and SS. The i without a dot has its own. */
+const small = (letter: string): string =>
+  letter === "ı" ? letter : letter.toLowerCase().toUpperCase().toLowerCase();
+/** A name as it is searched by, as the server does it: letters that differ in case or form only are the same. */
+export const fold = (name: string): string =>
+  [...name.normalize("NFKC")].map(small).join("").normalize("NFKC");
 const collator = new Intl.Collator();
 
 export const usePeople = defineStore("people", () => {
@@ -42,13 +52,14 @@ export const usePeople = defineStore("people", () => {
     return sum;
   });
 
-  function ensure(userID: string, username: string, connected: boolean): Person {
+  function ensure(userID: string, username: string, connected?: boolean): Person {
     let person = known.get(userID);
     if (!person) {
       person = reactive({
         userID,
         username,
         connected,
+        told: false,
         seq: 0,
         listed: 0,
         base: 0,
@@ -67,11 +78,11 @@ export const usePeople = defineStore("people", () => {
   function set(entries: Entry[], fresh: boolean): void {
     if (fresh) known.clear();
     // Who is not in the list of a large house is still somebody one may be looking at.
-    else for (const person of known.values()) person.connected = false;
+    else for (const person of known.values()) Object.assign(person, { connected: undefined, told: false });
     entries.forEach((entry, rank) => {
       const person = ensure(entry.userID, entry.username, entry.connected);
       const { username, connected, seq, unread, read, received } = entry;
-      Object.assign(person, { username, connected, seq, listed: seq, base: seq, unread, read, received, rank });
+      Object.assign(person, { username, connected, told: true, seq, listed: seq, base: seq, unread, read, received, rank });
     });
     loaded.value = true;
   }
@@ -80,7 +91,16 @@ export const usePeople = defineStore("people", () => {
     Object.assign(ensure(presence.userID, presence.username, presence.connected), {
       username: presence.username,
       connected: presence.connected,
+      told: true,
     });
+  }
+
+  /** What the server said when it was asked; of whom it tells by itself it has told more since, perhaps. */
+  function heard(found: Found[]): void {
+    for (const { userID, connected } of found) {
+      const person = known.get(userID);
+      if (person && !person.told) person.connected = connected;
+    }
   }
 
   function left(userID: string): void {
@@ -127,7 +147,7 @@ export const usePeople = defineStore("people", () => {
     if (person) person.typing = Date.now() + TYPING;
   }
 
-  const byName = (a: Found, b: Found): number =>
+  const byName = (a: Somebody, b: Somebody): number =>
     collator.compare(a.username, b.username) || (a.userID < b.userID ? -1 : 1);
 
   const isMe = (userID: string): boolean => userID === session.me?.userID;
@@ -137,5 +157,5 @@ export const usePeople = defineStore("people", () => {
     loaded.value = false;
   }
 
-  return { known, loaded, unread, ensure, set, came, left, wrote, marked, read, types, byName, isMe, clear };
+  return { known, loaded, unread, ensure, set, came, heard, left, wrote, marked, read, types, byName, isMe, clear };
 });

@@ -3,11 +3,9 @@ import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import type { ConnectData, ErrorData, SessionEvent } from "../protocol";
 import * as storage from "../storage";
+import { OVER, whyNotIn } from "../words";
 
 const KEY = "session";
-export const SIGNED_OUT = "You have signed out.";
-export const UNTOLD = "You have signed out here. The server will be told as soon as it can be reached.";
-export const ENDED = "This session was ended: from another tab or device, or by the server.";
 
 export const useSession = defineStore("session", () => {
   const me = ref(storage.read<SessionEvent>(KEY));
@@ -38,13 +36,10 @@ export const useSession = defineStore("session", () => {
 
   function refuse(refusal: ErrorData): void {
     if (me.value) {
-      forget("Your session has ended. Choose a name to come back.");
+      forget(OVER);
     } else {
       wanted.value = undefined;
-      error.value =
-        refusal.code === "invalid_username"
-          ? "That name cannot be used. Take 1 to 64 visible characters."
-          : refusal.message;
+      error.value = whyNotIn(refusal);
     }
   }
 
