@@ -1,10 +1,15 @@
 import { createPinia, setActivePinia } from "pinia";
-import { beforeEach, describe, expect, it } from "vitest";
+import { mount } from "@vue/test-utils";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import SessionsDialog from "../src/components/SessionsDialog.vue";
+import SignIn from "../src/components/SignIn.vue";
 import { useDrafts } from "../src/stores/drafts";
 import { useHouse } from "../src/stores/house";
 import { usePeople } from "../src/stores/people";
 import { useSession } from "../src/stores/session";
-import { elsewhere, entry, kept, latest, settled, sockets } from "./fake";
+import { useLeftovers } from "../src/stores/leftovers";
+import { useOutbox } from "../src/stores/outbox";
+import { busy, elsewhere, entry, kept, later, latest, settled, sockets } from "./fake";
 
 const key = (name: string) => `tornadochat:${new URL(".", location.href).pathname}:${name}`;
 
@@ -31,6 +36,86 @@ describe("the session", () => {
     expect(useSession().farewell).toContain("ended");
     expect(usePeople().known.size).toBe(0);
     expect(localStorage).toHaveLength(0);
+  });
+
+  /** Somebody writes without a link, and begins something more. */
+  function writeOffline(): void {
+    latest().arrive([entry("me"), entry("bob")]);
+    latest().lose();
+    useOutbox().add("bob", "one");
+    useOutbox().add("bob", "two");
+    useDrafts().set("bob", "half a thought");
+  }
+  const unknown = () =>
+    latest().tell("connect_error", Object.assign(new Error("invalid username"), {
+      data: { code: "unknown_session", message: "invalid username", retryable: false },
+    }));
+
+  it("that ends elsewhere leaves what was not sent to be copied, until somebody comes in", async () => {
+    writeOffline();
+    unknown();
+    expect(localStorage).toHaveLength(0);
+    const form = mount(SignIn);
+    expect(form.text()).toContain("2 messages and 1 draft were not sent");
+    for (const text of ["one", "two", "half a thought", "To bob"]) expect(form.text()).toContain(text);
+    expect(form.text()).toContain("makes you somebody new");
+    useHouse().signIn("carol");
+    await settled();
+    expect(form.text()).toContain("half a thought");
+    latest().tell("session", { sessionID: "t".repeat(43), userID: "carol", username: "carol" });
+    expect(useLeftovers().items).toEqual([]);
+    expect(useOutbox().waiting).toEqual([]);
+    expect(useDrafts().of("bob")).toBe("");
+    form.unmount();
+  });
+
+  it("that ends elsewhere is not called signed out in the other tabs, and they keep what was not sent too", () => {
+    writeOffline();
+    elsewhere("session");
+    expect(useSession().farewell).toContain("was ended");
+    expect(useLeftovers()).toMatchObject({ messages: 2, drafts: 1 });
+  });
+
+  it("that somebody leaves in another tab is called so, and leaves nothing", () => {
+    writeOffline();
+    elsewhere("session", { left: true });
+    expect(useSession().me).toBe(undefined);
+    elsewhere("session");
+    expect(useSession().farewell).toBe("You have signed out.");
+    expect(useLeftovers().items).toEqual([]);
+  });
+
+  it("tells the other tabs that it was left", async () => {
+    latest().arrive([entry("me")]);
+    latest().answers.logout = () => ({ data: {} });
+    const write = vi.spyOn(localStorage, "setItem");
+    await useHouse().signOut();
+    expect(write).toHaveBeenCalledWith(key("session"), JSON.stringify({ left: true }));
+    write.mockRestore();
+    expect(kept("session")).toBe(null);
+  });
+
+  it("that the server cannot end just now is told to it again", async () => {
+    latest().arrive([entry("me")]);
+    latest().answers.logout = () => ({ error: busy(2_000) });
+    await useHouse().signOut();
+    expect(useSession().farewell).toContain("told again until it can");
+    expect(localStorage).toHaveLength(1);
+    expect(kept(Object.keys(localStorage)[0]?.replace(key(""), "") ?? "")).toBe("s".repeat(43));
+  });
+
+  it("list is shown as soon as the server can tell, and says why it is not yet", async () => {
+    latest().arrive([entry("me")]);
+    HTMLDialogElement.prototype.showModal = () => undefined;
+    latest().answers.sessions = () => ({ error: busy(40) });
+    const dialog = mount(SessionsDialog);
+    await settled();
+    expect(dialog.text()).toContain("The server asks for a pause. They are shown as soon as they can be.");
+    latest().answers.sessions = () => ({ data: [{ id: "1", created: 1, seen: 1, door: "socketio", current: true }] });
+    await later(60);
+    expect(dialog.text()).toContain("This browser");
+    expect(dialog.text()).not.toContain("pause");
+    dialog.unmount();
   });
 
   it("is left quietly when the server ends it before its reply is here, as polling brings it", async () => {

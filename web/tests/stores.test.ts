@@ -7,7 +7,7 @@ import { useMarks } from "../src/stores/marks";
 import { useOutbox } from "../src/stores/outbox";
 import { usePartners } from "../src/stores/partners";
 import { usePeople } from "../src/stores/people";
-import { elsewhere, entry, latest, message, settled } from "./fake";
+import { busy, elsewhere, entry, kept, latest, later, message, settled } from "./fake";
 
 /** What somebody would see, apart from when things happened. */
 function shown(): unknown {
@@ -81,14 +81,55 @@ describe("a draft", () => {
     expect(useDrafts().of("zoe")).toBe("dear");
   });
 
+  const other = (text?: string) => elsewhere("draft:me:bob", text && { text, name: "bob" });
+
   it("follows what another tab does to it", () => {
     latest().arrive([entry("me"), entry("bob")]);
     useDrafts().set("bob", "dear");
-    elsewhere("draft:me:bob", { text: "dear Bob", name: "bob" });
+    other("dear Bob");
     expect(useDrafts().of("bob")).toBe("dear Bob");
     // It was sent there: who still saw it here might send it again.
-    elsewhere("draft:me:bob");
+    other();
     expect(useDrafts().of("bob")).toBe("");
+  });
+
+  it("that was begun in another tab is given up with it", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    for (const text of ["dear", "something else"]) {
+      other(text);
+      expect(useDrafts().of("bob")).toBe(text);
+    }
+    other();
+    expect(useDrafts().of("bob")).toBe("");
+  });
+
+  it("is not lost to another text from another tab, over a reload neither", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    useDrafts().set("bob", "a long text of this tab");
+    other("short");
+    expect(useDrafts().of("bob")).toBe("a long text of this tab");
+    setActivePinia(createPinia());
+    useHouse().start();
+    latest().arrive([entry("me"), entry("bob")]);
+    expect(useDrafts().of("bob")).toBe("a long text of this tab");
+    // The other one was sent, and this one is for all tabs again.
+    other();
+    expect(useDrafts().of("bob")).toBe("a long text of this tab");
+    expect(kept("draft:me:bob")).toEqual({ text: "a long text of this tab", name: "bob" });
+    useDrafts().set("bob", "");
+    expect(sessionStorage).toHaveLength(0);
+  });
+
+  it("is shared where the browser gives a tab no storage of its own", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    vi.spyOn(globalThis, "sessionStorage", "get").mockImplementation(() => {
+      throw new DOMException("no", "SecurityError");
+    });
+    useDrafts().set("bob", "dear");
+    setActivePinia(createPinia());
+    useHouse().start();
+    vi.restoreAllMocks();
+    expect(useDrafts().of("bob")).toBe("dear");
   });
 });
 
@@ -159,6 +200,24 @@ describe("what is unread", () => {
     latest().arrive([entry("me"), entry("bob", { seq: 30, unread: 2 })]);
     useMarks().seen("bob");
     expect(usePeople().known.get("bob")?.unread).toBe(2);
+  });
+
+  it("is said to be read as soon as the server wants, once for all that came meanwhile", async () => {
+    latest().answers.received = () => ({ data: {} });
+    latest().answers.read = () => ({ error: busy(60) });
+    latest().arrive([entry("me"), entry("bob", { seq: 1, unread: 1, messages: [message(1)] })]);
+    useMarks().seen("bob");
+    await useMarks().flush();
+    latest().answers.read = () => ({ data: {} });
+    for (const seq of [2, 3]) {
+      latest().tell("private message", message(seq));
+      useMarks().seen("bob");
+    }
+    await later(30);
+    expect(latest().named("read").map(({ seq }) => seq)).toEqual([1]);
+    await later(60);
+    expect(latest().named("read").map(({ seq }) => seq)).toEqual([1, 3]);
+    expect(usePeople().known.get("bob")?.unread).toBe(0);
   });
 
   it("is said to be read once, and again where the server could not take it", async () => {

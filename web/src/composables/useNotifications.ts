@@ -1,6 +1,7 @@
 // Desktop notifications, for those who want them: one for all tabs, none while somebody looks at one.
 import { ref, watch, type Ref } from "vue";
 import type { MessageEvent } from "../protocol";
+import { claim } from "../tabs";
 
 const supported = "Notification" in globalThis;
 const permission = ref<NotificationPermission>(supported ? Notification.permission : "denied");
@@ -37,9 +38,9 @@ export function announce(
     const asked = Date.now();
     channel?.postMessage("who looks?");
     await new Promise((resolve) => setTimeout(resolve, ANSWER));
-    if (answered >= asked || looking.value) return;
+    if (answered >= asked || looking.value || !(await claim(`notification ${message.id}`))) return;
     try {
-      // One tag for a message: the other tabs' notifications of it take the place of this one.
+      // Where tabs cannot settle who shows it, those of one tag take each other's place.
       const shown = new Notification(name(message.from), {
         body: [...message.content].slice(0, LONGEST).join(""),
         tag: message.id,

@@ -2,13 +2,15 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import { observe } from "../clock";
-import type { Commands, MessageEvent, SessionInfo } from "../protocol";
+import { insist } from "../insist";
+import type { Commands, ErrorData, MessageEvent, SessionInfo } from "../protocol";
 import { link, type Handlers } from "../socket";
 import * as storage from "../storage";
 import { ENDED, SIGNED_OUT, UNTOLD } from "../words";
 import { useConversations } from "./conversations";
 import { useDepartures } from "./departures";
 import { useDrafts } from "./drafts";
+import { useLeftovers } from "./leftovers";
 import { useMarks } from "./marks";
 import { useOutbox } from "./outbox";
 import { usePeople } from "./people";
@@ -24,6 +26,7 @@ export const useHouse = defineStore("house", () => {
   const marks = useMarks();
   const drafts = useDrafts();
   const departures = useDepartures();
+  const leftovers = useLeftovers();
   /** The latest message from somebody else, for those who announce it. */
   const latest = ref<MessageEvent>();
   /** The longest message, in characters; the server may be configured otherwise. */
@@ -40,7 +43,10 @@ export const useHouse = defineStore("house", () => {
       live = false;
       const first = !session.me;
       session.accept(who);
-      if (first) load();
+      if (first) {
+        leftovers.clear();
+        load();
+      }
     },
     reset() {
       // What is held is no base to go on from.
@@ -115,6 +121,9 @@ export const useHouse = defineStore("house", () => {
   function leave(farewell: () => void): void {
     const userID = me();
     link.close();
+    // Who leaves by themselves has been asked.
+    if (session.leaving) leftovers.clear();
+    else leftovers.keep([...outbox.unsent(), ...drafts.unsent()]);
     farewell();
     outbox.clear(userID);
     drafts.clear(userID);
@@ -143,12 +152,16 @@ export const useHouse = defineStore("house", () => {
   }
 
   /** Another tab signed in or out. */
-  function sessionChanged(): void {
+  function sessionChanged(left: boolean): void {
     // What is there now, which may be newer than what the browser tells of.
     const now = session.stored();
     if (now?.sessionID === session.me?.sessionID) return;
-    if (session.me) leave(() => session.forget(SIGNED_OUT));
+    if (session.me) {
+      session.leaving ||= left;
+      leave(() => session.forget(left ? SIGNED_OUT : ENDED));
+    }
     if (now) {
+      leftovers.clear();
       session.me = now;
       start();
     }
@@ -162,9 +175,9 @@ export const useHouse = defineStore("house", () => {
   }
 
   storage.onChange((key, before, after) => {
-    if (key === session.KEY) sessionChanged();
+    if (key === session.KEY) sessionChanged([before, after].some(session.tellsOfLeaving));
     outbox.changed(key, before);
-    drafts.changed(key, after);
+    drafts.changed(key, before, after);
   });
 
   async function learnLimits(): Promise<void> {
@@ -176,9 +189,13 @@ export const useHouse = defineStore("house", () => {
     }
   }
 
-  async function sessions(): Promise<SessionInfo[]> {
-    const reply = await link.command("sessions", {});
-    return "data" in reply ? reply.data : [];
+  /** One's own sessions, as soon as the server can tell; undefined once nobody wants them any more. */
+  async function sessions(
+    wanted: () => boolean,
+    delayed: (error: ErrorData) => void,
+  ): Promise<SessionInfo[] | undefined> {
+    const reply = await insist("sessions", {}, wanted, delayed);
+    return reply && "data" in reply ? reply.data : undefined;
   }
 
   const revoke = (which: Commands["revoke"]["data"]) => link.command("revoke", which);

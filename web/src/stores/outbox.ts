@@ -9,6 +9,7 @@ import { link } from "../socket";
 import * as storage from "../storage";
 import { exclusive, uniqueID } from "../tabs";
 import { useConversations } from "./conversations";
+import type { Leftover } from "./leftovers";
 import { whyNotSent } from "../words";
 import { usePeople } from "./people";
 import { useSession } from "./session";
@@ -136,11 +137,15 @@ export const useOutbox = defineStore("outbox", () => {
     slowedUntil.value = 0;
   }
 
+  /** What would be lost with the session. */
+  const unsent = (): Leftover[] =>
+    waiting.value.map(({ name, to, content }) => ({ to: people.known.get(to)?.username ?? name, text: content, draft: false }));
+
   /** Nothing of one's own stays behind in a browser that one has signed out of. */
   function clear(userID: string): void {
     for (const key of storage.keys(drawer(userID))) storage.remove(key);
     waiting.value = [];
   }
 
-  return { waiting, slowedUntil, refresh, add, drop, retry, changed, flush, clear };
+  return { waiting, slowedUntil, refresh, add, drop, retry, changed, flush, unsent, clear };
 });

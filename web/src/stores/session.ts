@@ -6,9 +6,11 @@ import * as storage from "../storage";
 import { OVER, whyNotIn } from "../words";
 
 const KEY = "session";
+/** Stands in the place of a session that somebody is just leaving. */
+const LEFT = { left: true } as const;
 
 export const useSession = defineStore("session", () => {
-  const me = ref(storage.read<SessionEvent>(KEY));
+  const me = ref(stored());
   /** The name somebody just chose, until the server has taken it. */
   const wanted = ref<string>();
   const error = ref<string>();
@@ -44,9 +46,8 @@ export const useSession = defineStore("session", () => {
   }
 
   function forget(reason: string): void {
-    const kept = storage.read<SessionEvent>(KEY);
     // Another tab may have signed in anew already: its session stays.
-    if (kept?.sessionID === me.value?.sessionID) storage.remove(KEY);
+    if (stored()?.sessionID === me.value?.sessionID) storage.remove(KEY);
     me.value = wanted.value = error.value = cursor = undefined;
     leaving.value = false;
     farewell.value = reason;
@@ -55,7 +56,17 @@ export const useSession = defineStore("session", () => {
   /** From here on the other tabs know: from the storage, as a rule before the server closes their links. */
   function letGo(): void {
     leaving.value = true;
+    // Written before it is removed: the removal then tells the other tabs that somebody wanted it.
+    storage.write(KEY, LEFT);
     storage.remove(KEY);
+  }
+
+  /** Whether what another tab has put there, or removed, says that somebody left: the server ended nothing. */
+  const tellsOfLeaving = (kept: unknown): boolean => (kept as typeof LEFT | undefined)?.left === true;
+
+  function stored(): SessionEvent | undefined {
+    const kept = storage.read<SessionEvent | typeof LEFT>(KEY);
+    return kept && "sessionID" in kept ? kept : undefined;
   }
 
   return {
@@ -74,7 +85,10 @@ export const useSession = defineStore("session", () => {
     resumable: () => cursor !== undefined,
     handled: (latest: string) => void (cursor = latest),
     unresumable: () => void (cursor = undefined),
-    stored: () => storage.read<SessionEvent>(KEY),
+    stored,
+    tellsOfLeaving,
+    /** Whether a reload would sign one out. */
+    fleeting: () => storage.isFleeting(KEY),
     KEY,
   };
 });
