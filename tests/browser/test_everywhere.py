@@ -125,6 +125,12 @@ def test_everything_is_reached_by_keyboard_alone(visitors: Visitors) -> None:
     expect(tab.page.get_by_role("button", name="Stay")).to_be_focused()
     keys.press("Escape")
     expect(tab.page.get_by_role("button", name="Sign out")).to_be_focused()
+    for way_out in ("Stay", "Close"):
+        keys.press("Enter")
+        tab.page.get_by_role("dialog").get_by_role("button", name=way_out).focus()
+        keys.press("Enter")
+        expect(tab.page.get_by_role("dialog")).to_be_hidden()
+        expect(tab.page.get_by_role("button", name="Sign out")).to_be_focused()
 
 
 def test_new_messages_are_read_out(visitors: Visitors) -> None:

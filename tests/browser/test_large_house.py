@@ -64,6 +64,9 @@ def test_everyone_in_a_large_house_can_be_reached(visitors: Visitors, server: Se
 def test_a_large_house_is_searched_page_by_page(visitors: Visitors, server: Server) -> None:
     settle(server)
     alice = visitors.enter("alice")
+    # Nobody she has talked with, and yet she is not alone.
+    expect(alice.page.get_by_text("Choose somebody to write to.")).to_be_visible()
+    expect(alice.page.get_by_role("heading", name="You are the first one here.")).to_have_count(0)
     alice.page.get_by_role("searchbox", name="Search people").fill("STRANGER 1")
     found = alice.people.get_by_role("region", name="Found").get_by_role("button")
     expect(found).to_have_count(50)

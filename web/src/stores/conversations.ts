@@ -19,7 +19,8 @@ export interface Conversation {
   trouble: ErrorData | undefined;
 }
 
-const PAGE = 100;
+/** As many at once as a server gives. */
+const PAGE = 200;
 
 export const useConversations = defineStore("conversations", () => {
   const open = reactive(new Map<string, Conversation>());
@@ -96,7 +97,9 @@ export const useConversations = defineStore("conversations", () => {
     conversation.trouble = "error" in reply ? reply.error : undefined;
     if ("error" in reply) return;
     const first = conversation.messages[0]?.seq ?? Infinity;
-    conversation.messages.unshift(...reply.data.messages.filter((message) => message.seq < first));
+    const added = reply.data.messages.filter((message) => message.seq < first);
+    // Anew: to move each of many thousands within an array that is watched takes too long.
+    conversation.messages = shallowReactive([...added, ...conversation.messages]);
     conversation.more = reply.data.more;
   }
 
