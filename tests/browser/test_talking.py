@@ -110,6 +110,28 @@ def test_drafts_are_kept_per_conversation(visitors: Visitors) -> None:
     expect(alice.composer).to_have_value("for bob")
 
 
+def test_a_draft_is_not_lost_to_what_another_tab_sends(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    alice.open("bob")
+    second = visitors.tab(alice.page.context, alice.page.url)
+    second.page.goto(second.url)
+    expect(second.composer).to_be_visible()
+    alice.composer.fill("a long text that needs some thought")
+    expect(second.composer).to_have_value("a long text that needs some thought")
+    second.composer.fill("short")
+    alice.page.reload()
+    expect(alice.composer).to_have_value("a long text that needs some thought")
+    second.composer.press("Enter")
+    assert bob.event("private message")["content"] == "short"
+    alice.reads("short")
+    expect(alice.composer).to_have_value("a long text that needs some thought")
+    # It goes out once, from wherever it is sent.
+    expect(second.composer).to_have_value("a long text that needs some thought")
+    second.composer.press("Enter")
+    expect(alice.composer).to_have_value("")
+    alice.reads("short", "a long text that needs some thought")
+
+
 def test_a_message_to_oneself_is_a_note(visitors: Visitors) -> None:
     alice = visitors.enter("alice")
     alice.open("you")
