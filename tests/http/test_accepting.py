@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ExpectLog
-from tests.fakes import turns, until
+from tests.fakes import until
 from tornadochat.http import accepting
 from tornadochat.http.accepting import PER_TURN, Acceptor
 
@@ -67,9 +67,9 @@ async def test_without_descriptors_it_rests_says_so_once_and_goes_on(
     monkeypatch.setattr(accepting, "REST_SECONDS", 0.05)
     gate = Gate()
     gate.listening.full = True
-    with expect_log("tornadochat.http.accepting", "new connections have to wait: Too many open files"):
-        gate.come(2)
-        await asyncio.sleep(0.3)
+    expect_log("new connections have to wait: Too many open files")
+    gate.come(2)
+    await asyncio.sleep(0.3)
     assert 2 <= gate.listening.asked <= 8
     gate.listening.full = False
     await asyncio.sleep(0.1)
@@ -78,13 +78,18 @@ async def test_without_descriptors_it_rests_says_so_once_and_goes_on(
 
 
 @pytest.mark.gen_test
-async def test_once_stopped_it_takes_nobody_even_if_it_was_resting(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_once_stopped_it_takes_nobody_even_if_it_was_resting(
+    monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
     monkeypatch.setattr(accepting, "REST_SECONDS", 0.01)
-    monkeypatch.setattr(accepting, "TELL_SECONDS", -1e9)
+    expect_log("new connections have to wait")
     gate = Gate()
-    gate.acceptor.stop()
-    gate.acceptor.stop()
+    gate.listening.full = True
     gate.come(1)
-    await turns(20)
+    await until(lambda: gate.listening.asked > 0)
+    gate.acceptor.stop()
+    gate.acceptor.stop()
+    gate.listening.full = False
+    await asyncio.sleep(0.05)
     assert gate.taken == []
     gate.close()

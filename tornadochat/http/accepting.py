@@ -11,6 +11,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from tornado.ioloop import IOLoop
+
 PER_TURN: Final = 4  # connections accepted between two turns of the loop
 REST_SECONDS: Final = 0.5  # between two attempts while the system refuses
 TELL_SECONDS: Final = 60.0  # between two lines of the log about that
@@ -25,7 +27,8 @@ class Acceptor:
 
     def __init__(self, listening: socket.socket, take: Take) -> None:
         """`take` is given each connection and its address."""
-        self._loop = asyncio.get_running_loop()
+        # Not the running one: servers are given their sockets before the loop runs, too.
+        self._loop: asyncio.AbstractEventLoop = IOLoop.current().asyncio_loop
         self._listening = listening
         self._take = take
         self._resting: asyncio.TimerHandle | None = None

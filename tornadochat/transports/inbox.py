@@ -110,8 +110,7 @@ class Inbox:
 
     def readable(self) -> asyncio.Future[None] | None:
         """None, or what to await before reading on."""
-        # Whether the client reads is asked before a command is begun; what may not begin is in the backlog.
-        if not self._backlog and self._unanswered < self._limit or self.closed:
+        if not self._full(self._limit) or self.closed:
             return None
         if self._readable is None:
             self._readable = asyncio.get_running_loop().create_future()
