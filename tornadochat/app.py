@@ -97,7 +97,7 @@ class App:
 
     async def stop(self) -> None:
         """No new connections; what was taken is stored and answered; clients are told to come back."""
-        self.doorway.draining = True
+        self.doorway.drain()
         self._server.stop()
         if self._keeping is not None:
             self._keeping.cancel()

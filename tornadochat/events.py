@@ -65,7 +65,10 @@ class LogEvent(Event):
     __slots__ = ("audience", "connection", "number", "recipient", "sender")
 
     def __init__(self, name: str, data: Any, logged: Logged, sender: User, recipient: User) -> None:
-        super().__init__(name, data)
+        self.name = name
+        self.data = data
+        self._json = None
+        self._frames = {}
         self.number = logged.number
         self.connection = logged.connection
         self.audience = logged.audience

@@ -69,21 +69,23 @@ class Connection:
         """Whether the reader leaves so much unread that it is to be sent no more for now."""
         return self.transport.buffered > self._outbox_bytes
 
-    def deliver(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
-        """Takes an event that has just been published: sends it, or notes that the log holds it."""
+    def deliver(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:
+        """Takes an event that has just been published: sends it, or notes that the log holds it.
+
+        `other` is the other person of its conversation.
+        """
         if not self.live:
             self.noted = event.number
         elif event.number > self.position:
-            self.serve(event, online=online)
+            self.serve(event, other, online)
             self._keep_up()
 
-    def serve(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
+    def serve(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:
         """Sends the next event of the log; not to the connection that caused it.
 
         That one is introduced, too, to a person whom it had not been told of: its roster has them now.
         """
         self.position = event.number
-        other = event.other(self.user.id)
         if other.id not in self.told:
             self.introduce(other, online(other.id))
         if event.connection != self.id:

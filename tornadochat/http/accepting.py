@@ -28,7 +28,8 @@ class Acceptor:
     def __init__(self, listening: socket.socket, take: Take) -> None:
         """`take` is given each connection and its address."""
         # Not the running one: servers are given their sockets before the loop runs, too.
-        self._loop: asyncio.AbstractEventLoop = IOLoop.current().asyncio_loop
+        current: Any = IOLoop.current()
+        self._loop: asyncio.AbstractEventLoop = current.asyncio_loop
         self._listening = listening
         self._take = take
         self._resting: asyncio.TimerHandle | None = None

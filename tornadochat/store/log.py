@@ -14,7 +14,6 @@ from tornadochat.models import (
     Draft,
     Logged,
     Marked,
-    Marking,
     Message,
     Millis,
     Outcome,
@@ -137,7 +136,8 @@ class Log:
         rows: list[_Row] = []
         for (entry, sender, recipient), pair in zip(keyed, pairs, strict=True):
             room = rooms.get(pair)
-            if isinstance(entry, Marking):
+            # isinstance() is quick where it hits at once, as with most entries, and slow where it does not.
+            if not isinstance(entry, Draft):
                 assert marks is not None
                 moved = (
                     Marked(()) if room is None else marks.move((entry, sender, recipient), room, number + 1)
@@ -218,7 +218,7 @@ class Log:
     def _marks(self, keyed: Sequence[_Keyed], rooms: dict[Pair, Room]) -> Marks | None:
         """How far those had come who mark something; None, and nothing read, if nobody does."""
         asked = [
-            (entry, sender, recipient) for entry, sender, recipient in keyed if isinstance(entry, Marking)
+            (entry, sender, recipient) for entry, sender, recipient in keyed if not isinstance(entry, Draft)
         ]
         if not asked:
             return None

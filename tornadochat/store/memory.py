@@ -12,8 +12,8 @@ from tornadochat.models import (
     Batch,
     Conversation,
     Door,
+    Draft,
     Logged,
-    Marking,
     Message,
     Millis,
     Outcome,
@@ -182,7 +182,7 @@ class MemoryStore:
     def _outcome(self, entry: Appended, now: Millis) -> Outcome:
         if self._closed:
             return _UNAVAILABLE
-        return self._log.mark(entry) if isinstance(entry, Marking) else self._log.send(entry, now)
+        return self._log.send(entry, now) if isinstance(entry, Draft) else self._log.mark(entry)
 
     def _conversation(self, user_id: str, other: str, room: Room, latest: list[Message]) -> Conversation:
         own, theirs = self._log.progress(user_id, other), self._log.progress(other, user_id)

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.models import Appended, Batch, Marking
+from tornadochat.models import Appended, Batch, Draft
 from tornadochat.store.jobs import Job
 from tornadochat.store.ledger import Landing, Ledger, Work
 from tornadochat.store.log import INDEXED_AT_ONCE, UNAVAILABLE
@@ -189,7 +189,7 @@ def _batch_length(entries: list[Appended]) -> int:
     """How many of the waiting entries go into one batch: at least one, within its bounds."""
     size = 0
     for count, entry in enumerate(entries[:_BATCH_ENTRIES]):
-        if isinstance(entry, Marking):
+        if not isinstance(entry, Draft):
             continue
         # Four bytes is the most that a character takes; encoding only to count would cost more.
         size += len(entry.content) if entry.content.isascii() else 4 * len(entry.content)

@@ -124,7 +124,8 @@ class Dispatch:
                 return
             # Reads see the connection's own earlier writes, some of which may not be committed yet.
             await self._messages.settled()
-            await route.do(_connection(call), data, call.answer)
+            assert call.inbox.connection is not None, "it was there when the call was dispatched"
+            await route.do(call.inbox.connection, data, call.answer)
         except ChatError as refusal:
             call.answer(refusal)
         except Exception as failure:
@@ -139,13 +140,9 @@ def incident(failure: Exception, command: str) -> ChatError:
 
 
 def _do_now(route: Route, data: Payload, call: Call) -> bool:
-    return route.now is not None and route.now(_connection(call), data, call.answer)
-
-
-def _connection(call: Call) -> Connection:
-    if call.inbox.connection is None:
-        raise RuntimeError("an inbox carries nothing out before it is open")
-    return call.inbox.connection
+    connection = call.inbox.connection
+    assert connection is not None, "an inbox carries nothing out before it is open"
+    return route.now is not None and route.now(connection, data, call.answer)
 
 
 def _routes(
