@@ -139,20 +139,6 @@ class MessageEvent(Struct, frozen=True, omit_defaults=True, gc=False):
     cursor: str
     clientID: str | None = None
 
-    @classmethod
-    def of(cls, message: Message, cursor: str) -> "MessageEvent":
-        """The wire form of a message of the log."""
-        return cls(
-            message.content,
-            message.sender,
-            message.recipient,
-            message.id,
-            message.seq,
-            message.at,
-            cursor,
-            message.client_id,
-        )
-
 
 class ReceivedEvent(Struct, frozen=True, gc=False):
     """The event `received`: what was sent to `from` has arrived up to this seq."""

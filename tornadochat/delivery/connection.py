@@ -78,7 +78,8 @@ class Connection:
             self.noted = event.number
         elif event.number > self.position:
             self.serve(event, other, online)
-            self._keep_up()
+            if self.transport.buffered > self._outbox_bytes and self.live:
+                self.fall_behind()
 
     def serve(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:
         """Sends the next event of the log; not to the connection that caused it.
