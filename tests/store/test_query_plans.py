@@ -65,6 +65,7 @@ def fill(connection: sqlite3.Connection, count: int) -> None:
             (count, count + 2),
         )
         connection.execute("INSERT INTO mark VALUES (1, 1, 2, 'read', ?, ?, 0)", (count // 4, count + 1))
+        connection.execute("UPDATE indexing SET number = ?", (count + 2 + count // 20,))
 
 
 def look_at_marks(connection: sqlite3.Connection) -> list[object]:

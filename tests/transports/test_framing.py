@@ -720,3 +720,21 @@ async def test_a_peer_that_does_not_read_its_farewell_is_cut_in_time(door: Door)
     while end.fileno() >= 0:
         await asyncio.sleep(0.01)
     assert time.perf_counter() - started < 2.7
+
+
+@pytest.mark.gen_test
+async def test_a_peer_that_resets_in_the_midst_of_the_upgrade_is_no_fault(door: Door) -> None:
+    request = (
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    for _ in range(30):
+        link = socket.create_connection(("127.0.0.1", door.port))
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        link.sendall(request.encode())
+        link.close()
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(0.05)
+    peer, _ = await door.enter()
+    peer.send("still here")
+    assert await peer.receive() == "still here"

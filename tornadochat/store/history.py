@@ -25,8 +25,10 @@ _MESSAGE: Final = ", ".join(f"message.{field}" for field in MESSAGE_FIELDS)
 MESSAGES: Final = f"""
 SELECT {_MESSAGE} FROM json_each(?) AS asked CROSS JOIN message ON message.number = asked.value
 """
+# What is above the indexes comes with the next page: a mark must not overtake a message before it.
 MARKS_AFTER: Final = f"""
-SELECT {", ".join(MARK_FIELDS)} FROM mark WHERE viewer = ? AND number > ? ORDER BY number LIMIT ?
+SELECT {", ".join(MARK_FIELDS)} FROM mark
+WHERE viewer = ? AND number > ? AND number <= (SELECT number FROM indexing) ORDER BY number LIMIT ?
 """
 
 

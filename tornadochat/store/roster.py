@@ -10,7 +10,6 @@ from tornadochat.models import Conversation, Message, Session, Snapshot, User
 from tornadochat.store.folding import end_of_prefix
 from tornadochat.store.history import messages_of
 from tornadochat.store.keys import NOBODY, key_of, key_or_nobody, keys_of
-from tornadochat.store.log import LAST
 from tornadochat.store.progress import unread
 from tornadochat.store.rows import session_of, user_of
 from tornadochat.store.runs import Place, lows_at, numbers_below
@@ -56,6 +55,7 @@ SELECT mine.id, mine.seq, mine.lows, mine.other, user.username,
     {_MARK.format(sender="mine.other", recipient=":me", kind="received")}
 FROM mine CROSS JOIN user ON user.id = mine.other ORDER BY mine.number DESC
 """
+INDEXED: Final = "SELECT number FROM indexing"
 SIZES: Final = """
 SELECT message.number, length(message.content)
 FROM json_each(?) AS asked CROSS JOIN message ON message.number = asked.value
@@ -104,7 +104,8 @@ def snapshot(
 ) -> Snapshot:
     """The user's roster, see `Store.snapshot`; all of it as of one position."""
     me = key_or_nobody(user_id)
-    position: int = connection.execute(LAST).fetchone()[0]
+    # Not the end of the log: since the reader asked for the indexes, more may have been committed.
+    position: int = connection.execute(INDEXED).fetchone()[0]
     (counted,) = connection.execute(_COUNTED_UP_TO, (everyone_up_to + 1,)).fetchone()
     everyone = counted <= everyone_up_to
     limit = -1 if everyone else partners
@@ -121,6 +122,8 @@ def _conversation(
     me: int, row: Sequence[Any], lows: Mapping[Place, int], messages: list[Message]
 ) -> Conversation:
     room, seq, room_lows, other, username, own, read, received = row
+    # A mark may be newer than the indexes, which is how far this goes; its event follows.
+    own, read, received = min(own, seq), min(read, seq), min(received, seq)
     seen = room_lows if own == seq else lows.get((room, own), 0)
     return Conversation(
         user_of((other, username)),

@@ -52,7 +52,8 @@ class StrictProtocol(WebSocketProtocol13):
     def start_pinging(self) -> None:
         """Tornado's call on acceptance."""
         # The first moment at which the accepted stream is ours and nothing has been written to it.
-        tune(self.stream.socket)
+        if not self.stream.closed():
+            tune(self.stream.socket)
         # Notices a peer that leaves while the handler holds reading back.
         self.stream.set_close_callback(self._told_closed)
         super().start_pinging()

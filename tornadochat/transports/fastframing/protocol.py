@@ -71,6 +71,9 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
         parser = Parser(self, self, self._limit)
         # What the client sent without waiting for the answer.
         parser.feed(bytes(stream._read_buffer))
+        if stream.closed():
+            # The peer has gone in the midst of the upgrade.
+            raise StreamClosedError(stream.error)
         # The stream closes its own descriptor, whatever may still refer to it.
         sock = stream.socket.dup()
         stream.close()
