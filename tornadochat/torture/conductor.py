@@ -1,0 +1,206 @@
+"""One run, from the first sign-in to the evidence."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final
+
+from tornadochat.torture.audit import audit
+from tornadochat.torture.cast import Cast, MakeProxy
+from tornadochat.torture.device import Device
+from tornadochat.torture.judge import Evidence, Witness
+from tornadochat.torture.ledger import Ledger
+from tornadochat.torture.plan import Fault, FaultKind, Plan
+from tornadochat.torture.proxy import Proxy, Target
+from tornadochat.torture.server import GRACE_SECONDS, Server
+
+SETTLE_SECONDS: Final = 60.0
+QUIET_SECONDS: Final = 0.5
+LATENCY_SECONDS: Final = 0.2
+MEMORY_BYTES: Final = 48 << 20
+"""What the server may hold above its base: allocators and SQLite's cache do not give everything back."""
+
+
+class Conductor:
+    """Plays a plan; `server` is the throwaway one, or None if the server is somebody's."""
+
+    def __init__(self, plan: Plan, target: Target, server: Server | None, proxy: MakeProxy = Proxy) -> None:
+        self.ledger = Ledger(secrets.token_hex(6))
+        self.faults: Counter[str] = Counter()
+        self.stage = "signing in"
+        self.base = self.after = 0
+        self.cast = Cast(plan, target, self.ledger, proxy)
+        self._plan = plan
+        self._server = server
+        self._errands: set[asyncio.Task[None]] = set()
+        self._restarting = asyncio.Lock()
+
+    @property
+    def memory(self) -> int:
+        """What the server holds in bytes, 0 if that cannot be told."""
+        return self._server.memory() if self._server is not None else 0
+
+    async def run(self) -> Evidence:
+        """All of it. Raises NobodyThere or CannotStart."""
+        try:
+            await self.cast.arrive()
+            await asyncio.sleep(QUIET_SECONDS)
+            self.base = self.memory
+            self.stage = "storm"
+            async with self._everybody_talks():
+                await self._storm()
+            self.stage = "settling"
+            await self._settle()
+            flickers = await self._reload_in_grace() if self._server is not None else []
+            self.stage = "looking"
+            await asyncio.sleep(QUIET_SECONDS)
+            return await self._evidence(flickers)
+        finally:
+            await self._leave()
+
+    async def _evidence(self, flickers: list[str]) -> Evidence:
+        cast = self.cast
+        self.after = self.memory
+        gone, road = cast.gone, cast.quiet.road
+        here = [account for account in cast.accounts if account.user_id not in gone]
+        fresh = await audit(here, road, self.ledger)
+        # To ask as those who have gone makes them present again: by then nobody may be looking.
+        await asyncio.gather(*(device.stop() for device in cast.staying))
+        fresh += await audit([one for one in cast.accounts if one.user_id in gone], road, self.ledger)
+        return Evidence(
+            ledger=self.ledger,
+            witnesses=[
+                Witness(one.name, one.views, stayed=one.account.user_id not in gone) for one in cast.devices
+            ],
+            fresh=fresh,
+            present={account.user_id: account.user_id not in gone for account in cast.accounts},
+            flickers=flickers,
+            memory=self._memory_complaints(),
+            server=self._server.complaints() if self._server is not None else (),
+        )
+
+    @contextlib.asynccontextmanager
+    async def _everybody_talks(self) -> AsyncIterator[None]:
+        talks = [asyncio.ensure_future(talker.talk()) for talker in self.cast.talkers]
+        try:
+            yield
+        finally:
+            for talk in talks:
+                talk.cancel()
+            for talk in talks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await talk
+
+    async def _storm(self) -> None:
+        began = time.monotonic()
+        for fault in self._plan.faults:
+            await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
+            self.faults[fault.kind] += 1
+            self._befall(fault)
+        await asyncio.sleep(max(0.0, began + self._plan.seconds - time.monotonic()))
+
+    def _befall(self, fault: Fault) -> None:
+        cast, number, seconds = self.cast, fault.device, fault.seconds
+        device, proxy, talker = cast.devices[number], cast.proxies[number], cast.talkers[number]
+        deeds: dict[FaultKind, Callable[[], object]] = {
+            "cut": proxy.cut,
+            "snip up": lambda: proxy.snip("up"),
+            "snip down": lambda: proxy.snip("down"),
+            "stall": lambda: proxy.stall(seconds),
+            "trickle": lambda: proxy.trickle(seconds),
+            "delay": lambda: proxy.delay(seconds, LATENCY_SECONDS),
+            "slow": lambda: device.pause(seconds),
+            "flood": talker.flood,
+            "reload": device.reload,
+            "forget": device.forget,
+            "frames": lambda: self._go(cast.strangers.frames()),
+            "idle": lambda: self._go(cast.strangers.idle()),
+            "provoke": lambda: cast.strangers.provoke(cast.stranger),
+            "kill": lambda: self._go(self._restart(kill=True)),
+            "terminate": lambda: self._go(self._restart(kill=False)),
+        }
+        deeds[fault.kind]()
+
+    def _go(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _restart(self, *, kill: bool) -> None:
+        assert self._server is not None
+        async with self._restarting:
+            await (self._server.kill() if kill else self._server.terminate())
+            await self._server.start()
+
+    async def _settle(self) -> None:
+        """All links are mended, some users go, and everything is given the time to come to rest."""
+        await asyncio.gather(*self._errands)
+        for proxy in self.cast.proxies:
+            proxy.heal()
+        for device in self.cast.devices:
+            device.read_on()
+        await self.cast.stranger.stop()
+        await self._until(lambda: all(device.settled for device in self.cast.devices))
+        restless = [device.name for device in self.cast.devices if not device.settled]
+        await asyncio.gather(*(device.stop() for device in self.cast.leaving))
+        # What does not come about in time, the judge will say more exactly.
+        await self._until(self.cast.agreed)
+        restless += [device.name for device in self.cast.staying if not device.settled]
+        for name in dict.fromkeys(restless):
+            self.ledger.complain(f"{name}: did not come to rest in {SETTLE_SECONDS:.0f} s")
+
+    async def _until(self, reached: Callable[[], bool], steady: float = QUIET_SECONDS) -> None:
+        """Waits, with an end, until it is so, and is still so a moment later."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while True:
+                    await asyncio.sleep(0.02)
+                    if reached():
+                        await asyncio.sleep(steady)
+                        if reached():
+                            return
+
+    async def _reload_in_grace(self) -> list[str]:
+        """Everybody loads their pages again: within the grace nobody else may see anything of it."""
+        self.stage = "reloading"
+        staying = self.cast.staying
+        before = [len(device.view.changes) for device in staying]
+        quick = [
+            user_id
+            for user_id in dict.fromkeys(device.account.user_id for device in staying)
+            if await self._reload([device for device in staying if device.account.user_id == user_id])
+        ]
+        await asyncio.sleep(GRACE_SECONDS + QUIET_SECONDS)
+        return [
+            f"{device.name} saw {user_id} come or go in a reload"
+            for device, count in zip(staying, before, strict=True)
+            for user_id in device.view.changes[count:]
+            if user_id in quick
+        ]
+
+    async def _reload(self, devices: list[Device]) -> bool:
+        """All pages of one user; whether that was quick enough for nobody to notice."""
+        began, counts = time.monotonic(), [device.arrivals for device in devices]
+        for device in devices:
+            device.reload()
+        self.faults["reload in grace"] += len(devices)
+
+        def back() -> bool:
+            return all(one.here and one.arrivals > n for one, n in zip(devices, counts, strict=True))
+
+        await self._until(back, steady=0.0)
+        return time.monotonic() - began < GRACE_SECONDS / 2
+
+    def _memory_complaints(self) -> list[str]:
+        if not self.base or self.after - self.base <= MEMORY_BYTES:
+            return []
+        return [f"the server holds {self.after >> 20} MiB after the quiet, {self.base >> 20} MiB at first"]
+
+    async def _leave(self) -> None:
+        for errand in list(self._errands):
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self.cast.leave()
