@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tornadochat.torture import plan
 from tornadochat.torture.cast import MakeProxy, NobodyThere
-from tornadochat.torture.conductor import Conductor
+from tornadochat.torture.conductor import SETTLE_SECONDS, Conductor
 from tornadochat.torture.judge import Violation, judge
 from tornadochat.torture.proxy import Proxy, Target
 from tornadochat.torture.report import Progress, print_report
@@ -57,8 +57,14 @@ def main(options: argparse.Namespace) -> int:
         return INTERRUPTED
 
 
-async def torture(options: argparse.Namespace, *, proxy: MakeProxy = Proxy, out: TextIO | None = None) -> int:
-    """One run; a test may put a proxy in that does what no network should."""
+async def torture(
+    options: argparse.Namespace,
+    *,
+    proxy: MakeProxy = Proxy,
+    patience: float = SETTLE_SECONDS,
+    out: TextIO | None = None,
+) -> int:
+    """One run; a test may put a proxy in that does what no network should, and be less patient."""
     out = out or sys.stdout
     seed = options.seed if options.seed is not None else secrets.randbelow(MOST_SEEDS)
     wanted = plan.make(seed, options.minutes * 60, options.clients, own_server=options.url is None)
@@ -69,14 +75,16 @@ async def torture(options: argparse.Namespace, *, proxy: MakeProxy = Proxy, out:
             "is its memory looked at",
             file=sys.stderr,
         )
-        return await _play(wanted, options.url, None, proxy, options.verbose, out)
+        run = Conductor(wanted, options.url, None, proxy, patience)
+        return await _play(run, verbose=options.verbose, out=out)
     folder = Path(tempfile.mkdtemp(prefix="tornadochat-torture-"))
     server = Server(folder)
     status = BROKEN
     try:
         await server.start()
         target = Target("127.0.0.1", server.port, f"127.0.0.1:{server.port}")
-        status = await _play(wanted, target, server, proxy, options.verbose, out)
+        run = Conductor(wanted, target, server, proxy, patience)
+        status = await _play(run, verbose=options.verbose, out=out)
     except CannotStart as error:
         print(f"tornadochat: the server did not start\n{error}", file=sys.stderr)
     finally:
@@ -88,10 +96,7 @@ async def torture(options: argparse.Namespace, *, proxy: MakeProxy = Proxy, out:
     return status
 
 
-async def _play(
-    wanted: plan.Plan, target: Target, server: Server | None, proxy: MakeProxy, verbose: bool, out: TextIO
-) -> int:
-    run = Conductor(wanted, target, server, proxy)
+async def _play(run: Conductor, *, verbose: bool, out: TextIO) -> int:
     telling = asyncio.ensure_future(_tell(Progress(run, out)))
     try:
         evidence = await run.run()

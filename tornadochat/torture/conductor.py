@@ -20,14 +20,20 @@ from tornadochat.torture.server import GRACE_SECONDS, Server
 SETTLE_SECONDS: Final = 60.0
 QUIET_SECONDS: Final = 0.5
 LATENCY_SECONDS: Final = 0.2
-MEMORY_BYTES: Final = 48 << 20
-"""What the server may hold above its base: allocators and SQLite's cache do not give everything back."""
 
 
 class Conductor:
     """Plays a plan; `server` is the throwaway one, or None if the server is somebody's."""
 
-    def __init__(self, plan: Plan, target: Target, server: Server | None, proxy: MakeProxy = Proxy) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        target: Target,
+        server: Server | None,
+        proxy: MakeProxy = Proxy,
+        patience: float = SETTLE_SECONDS,
+    ) -> None:
+        """`patience`: how long everything may take to come to rest."""
         self.ledger = Ledger(secrets.token_hex(6))
         self.faults: Counter[str] = Counter()
         self.stage = "signing in"
@@ -35,8 +41,8 @@ class Conductor:
         self.cast = Cast(plan, target, self.ledger, proxy)
         self._plan = plan
         self._server = server
+        self._patience = patience
         self._errands: set[asyncio.Task[None]] = set()
-        self._restarting = asyncio.Lock()
 
     @property
     def memory(self) -> int:
@@ -78,7 +84,7 @@ class Conductor:
             fresh=fresh,
             present={account.user_id: account.user_id not in gone for account in cast.accounts},
             flickers=flickers,
-            memory=self._memory_complaints(),
+            memory=(self.base, self.after),
             server=self._server.complaints() if self._server is not None else (),
         )
 
@@ -95,11 +101,17 @@ class Conductor:
                     await talk
 
     async def _storm(self) -> None:
+        """The faults of the plan, each in its time; the clock stands still while the server starts."""
         began = time.monotonic()
         for fault in self._plan.faults:
             await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
             self.faults[fault.kind] += 1
-            self._befall(fault)
+            if fault.kind in ("kill", "terminate"):
+                stopped = time.monotonic()
+                await self._restart(kill=fault.kind == "kill")
+                began += time.monotonic() - stopped
+            else:
+                self._befall(fault)
         await asyncio.sleep(max(0.0, began + self._plan.seconds - time.monotonic()))
 
     def _befall(self, fault: Fault) -> None:
@@ -119,8 +131,6 @@ class Conductor:
             "frames": lambda: self._go(cast.strangers.frames()),
             "idle": lambda: self._go(cast.strangers.idle()),
             "provoke": lambda: cast.strangers.provoke(cast.stranger),
-            "kill": lambda: self._go(self._restart(kill=True)),
-            "terminate": lambda: self._go(self._restart(kill=False)),
         }
         deeds[fault.kind]()
 
@@ -131,9 +141,8 @@ class Conductor:
 
     async def _restart(self, *, kill: bool) -> None:
         assert self._server is not None
-        async with self._restarting:
-            await (self._server.kill() if kill else self._server.terminate())
-            await self._server.start()
+        await (self._server.kill() if kill else self._server.terminate())
+        await self._server.start()
 
     async def _settle(self) -> None:
         """All links are mended, some users go, and everything is given the time to come to rest."""
@@ -150,12 +159,12 @@ class Conductor:
         await self._until(self.cast.agreed)
         restless += [device.name for device in self.cast.staying if not device.settled]
         for name in dict.fromkeys(restless):
-            self.ledger.complain(f"{name}: did not come to rest in {SETTLE_SECONDS:.0f} s")
+            self.ledger.complain(f"{name}: did not come to rest in {self._patience:g} s")
 
     async def _until(self, reached: Callable[[], bool], steady: float = QUIET_SECONDS) -> None:
         """Waits, with an end, until it is so, and is still so a moment later."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 while True:
                     await asyncio.sleep(0.02)
                     if reached():
@@ -193,11 +202,6 @@ class Conductor:
 
         await self._until(back, steady=0.0)
         return time.monotonic() - began < GRACE_SECONDS / 2
-
-    def _memory_complaints(self) -> list[str]:
-        if not self.base or self.after - self.base <= MEMORY_BYTES:
-            return []
-        return [f"the server holds {self.after >> 20} MiB after the quiet, {self.base >> 20} MiB at first"]
 
     async def _leave(self) -> None:
         for errand in list(self._errands):

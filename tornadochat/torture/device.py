@@ -24,8 +24,7 @@ OnReply = Callable[[dict[str, Data]], None]
 PROBE_SECONDS: Final = 1.5
 SILENT_SECONDS: Final = 4.0
 """A link that brings nothing for so long, though it was asked, is given up."""
-RETURN_SECONDS: Final = 2.0
-SHORT_SECONDS: Final = 1.0
+RETURN_SECONDS: Final = 1.0
 RETRY_MS: Final = 300
 
 
@@ -78,6 +77,11 @@ class Device:
     def settled(self) -> bool:
         """Whether it is there and has nothing left to be acknowledged."""
         return self.here and not self._outbox and not self._marks
+
+    @property
+    def unsent(self) -> int:
+        """How many messages wait to be acknowledged."""
+        return len(self._outbox)
 
     def start(self) -> None:
         """Signs in, now and whenever the link ends."""

@@ -13,6 +13,9 @@ Kind = Literal[
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
+GROWTH_BYTES: Final = 48 << 20
+"""What the server may hold above its base: allocators and SQLite's cache do not give everything back."""
+
 Entry = Mapping[str, Any]
 
 
@@ -42,14 +45,18 @@ class Fresh(NamedTuple):
 
 @dataclass(slots=True)
 class Evidence:
-    """All that is known at the end. `present` says who is there, by those who are or are not."""
+    """All that is known at the end.
+
+    `present` says of each user whether they are there. `memory` is what the server held at first and
+    at the end, in bytes, 0 where that is not known; `flickers` and `server` are complaints as they are.
+    """
 
     ledger: Ledger
     witnesses: Sequence[Witness] = ()
     fresh: Sequence[Fresh] = ()
     present: Mapping[str, bool] = field(default_factory=dict)
     flickers: Sequence[str] = ()
-    memory: Sequence[str] = ()
+    memory: tuple[int, int] = (0, 0)
     server: Sequence[str] = ()
 
 
@@ -64,7 +71,7 @@ def judge(evidence: Evidence) -> list[Violation]:
         *(Violation("leaked", text) for text in evidence.ledger.leaks),
         *(Violation("server", text) for text in evidence.ledger.complaints),
         *(Violation("presence", text) for text in evidence.flickers),
-        *(Violation("memory", text) for text in evidence.memory),
+        *_memory(*evidence.memory),
         *(Violation("server", text) for text in evidence.server),
     ]
     for name, views, stayed in evidence.witnesses:
@@ -249,3 +256,11 @@ def _entry(where: str, view: View, entry: Entry) -> Iterator[Violation]:
         held = known.held.get(data["seq"])
         if held is not None and held != Message.of(data):
             yield Violation("altered", f"{where}: the snapshot has {data['id']} otherwise than it came")
+
+
+def _memory(base: int, after: int) -> Iterator[Violation]:
+    """What load and faults took has been given back."""
+    if base and after and after - base > GROWTH_BYTES:
+        yield Violation(
+            "memory", f"the server holds {after >> 20} MiB after the quiet, {base >> 20} at first"
+        )

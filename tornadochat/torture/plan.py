@@ -21,6 +21,7 @@ DOORS: Final[tuple[DoorKind, ...]] = ("raw", "websocket", "polling")
 # Of the storm: after its last quarter began the server is left alone, so that the one whose memory is
 # looked at in the end is one that has lived through something.
 CALM_FROM: Final = 0.75
+SERVER_SECONDS: Final = 8.0
 LINK_SECONDS: Final = 6.0
 """How often the link of a device fails, on average; all other faults are rarer."""
 
@@ -100,7 +101,7 @@ def _client_faults(chance: random.Random, seconds: float, clients: int) -> list[
 def _server_faults(chance: random.Random, seconds: float) -> list[Fault]:
     """Three kills to one SIGTERM, spread evenly with some chance, one of each at least."""
     span = seconds * CALM_FROM
-    count = max(2, round(span / 6))
+    count = max(2, round(span / SERVER_SECONDS))
     kinds: list[ServerFault] = ["terminate" if number % 4 == 1 else "kill" for number in range(count)]
     step = span / count
     return [

@@ -24,6 +24,7 @@ DEEDS: Final = ("say", "burst", "read", "receive", "type", "look")
 WEIGHTS: Final = (50, 5, 18, 12, 10, 5)
 LONGEST: Final = 9_000
 PAUSE_SECONDS: Final = 0.5
+UNSENT_MESSAGES: Final = 30
 FLOOD_MESSAGES: Final = 120
 FLOOD_CHARACTERS: Final = 4_000
 
@@ -43,7 +44,8 @@ class Talker:
         """Does something now and then, until cancelled."""
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / PAUSE_SECONDS))
-            if self.device.views:
+            # Nobody writes on and on while the network is away.
+            if self.device.views and self.device.unsent < UNSENT_MESSAGES:
                 self.act()
 
     def act(self) -> None:
