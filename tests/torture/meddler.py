@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from tornadochat.torture.proxy import Passage, Proxy, Target, Way
+from tornadochat.torture.proxy import Passage, Proxy, Way
+from tornadochat.torture.roads import Target
 
 EVERY: Final = 4
 """One message event of so many is meddled with."""

@@ -4,7 +4,6 @@ from typing import get_args
 
 import pytest
 
-from tornadochat.torture.links import DoorKind
 from tornadochat.torture.plan import (
     CALM_FROM,
     DEVICE_FAULTS,
@@ -14,6 +13,7 @@ from tornadochat.torture.plan import (
     ServerFault,
     make,
 )
+from tornadochat.torture.roads import DoorKind
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tornadochat.torture.proxy import Proxy, Target
+from tornadochat.torture.proxy import Proxy
+from tornadochat.torture.roads import Target
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

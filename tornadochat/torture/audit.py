@@ -7,7 +7,8 @@ from typing import Any, Final
 from tornadochat.torture.device import Account
 from tornadochat.torture.judge import Entry, Fresh
 from tornadochat.torture.ledger import Ledger, Message
-from tornadochat.torture.links import LINKS, Broken, DoorKind, Event, Link, Reply, Road
+from tornadochat.torture.links import LINKS, Broken, Event, Link, Reply
+from tornadochat.torture.roads import DoorKind, Road
 
 DOORS: Final[tuple[DoorKind, ...]] = ("raw", "websocket")
 PAGE: Final = 200

@@ -9,7 +9,8 @@ from typing import Final
 from tornadochat.torture.device import Account, Device
 from tornadochat.torture.ledger import Ledger, Pair, pair
 from tornadochat.torture.plan import Plan
-from tornadochat.torture.proxy import Proxy, Target
+from tornadochat.torture.proxy import Proxy
+from tornadochat.torture.roads import Target
 from tornadochat.torture.strangers import Strangers
 from tornadochat.torture.talk import Talker
 

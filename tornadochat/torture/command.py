@@ -2,28 +2,16 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import secrets
-import shutil
-import sys
-import tempfile
-from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 from urllib.parse import urlsplit
 
-from tornadochat.torture import plan
-from tornadochat.torture.cast import MakeProxy, NobodyThere
-from tornadochat.torture.conductor import SETTLE_SECONDS, Conductor
-from tornadochat.torture.judge import Violation, judge
-from tornadochat.torture.proxy import Proxy, Target
-from tornadochat.torture.report import Progress, print_report
-from tornadochat.torture.server import CannotStart, Server
+from tornadochat.torture.plan import FEWEST
+from tornadochat.torture.roads import Target
 
-KEPT, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
+INTERRUPTED: Final = 130
 MOST_CLIENTS: Final = 200
 MOST_MINUTES: Final = 24 * 60.0
-MOST_SEEDS: Final = 2**32
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,11 +30,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--url", type=_url, help="a server that runs already, not to be killed (default: a throwaway one)"
     )
     parser.add_argument("--verbose", action="store_true", help="every violation, and what the libraries log")
-    parser.set_defaults(run=main)
+    parser.set_defaults(alone=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Runs it, and gives the exit status."""
+    # Here and not above: this brings in Tornado, which `--check` does without.
+    from tornadochat.torture.run import torture
+
     if not options.verbose:
         # Of links that are cut all the time Tornado's clients have a lot to say.
         logging.getLogger("tornado").setLevel(logging.CRITICAL)
@@ -55,67 +46,6 @@ def main(options: argparse.Namespace) -> int:
         return asyncio.run(torture(options))
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-async def torture(
-    options: argparse.Namespace,
-    *,
-    proxy: MakeProxy = Proxy,
-    patience: float = SETTLE_SECONDS,
-    out: TextIO | None = None,
-) -> int:
-    """One run; a test may put a proxy in that does what no network should, and be less patient."""
-    out = out or sys.stdout
-    seed = options.seed if options.seed is not None else secrets.randbelow(MOST_SEEDS)
-    wanted = plan.make(seed, options.minutes * 60, options.clients, own_server=options.url is None)
-    print(f"seed {seed}, {options.minutes:g} minutes, {options.clients} devices", file=out, flush=True)
-    if options.url is not None:
-        print(
-            "tornadochat: the users and messages made here stay on that server; it is neither killed nor "
-            "is its memory looked at",
-            file=sys.stderr,
-        )
-        run = Conductor(wanted, options.url, None, proxy, patience)
-        return await _play(run, verbose=options.verbose, out=out)
-    folder = Path(tempfile.mkdtemp(prefix="tornadochat-torture-"))
-    server = Server(folder)
-    status = BROKEN
-    try:
-        await server.start()
-        target = Target("127.0.0.1", server.port, f"127.0.0.1:{server.port}")
-        run = Conductor(wanted, target, server, proxy, patience)
-        status = await _play(run, verbose=options.verbose, out=out)
-    except CannotStart as error:
-        print(f"tornadochat: the server did not start\n{error}", file=sys.stderr)
-    finally:
-        await server.stop()
-        if status == KEPT:
-            shutil.rmtree(folder)
-        else:
-            print(f"database and log of the server: {folder}", file=out)
-    return status
-
-
-async def _play(run: Conductor, *, verbose: bool, out: TextIO) -> int:
-    telling = asyncio.ensure_future(_tell(Progress(run, out)))
-    try:
-        evidence = await run.run()
-    except NobodyThere as error:
-        print(f"tornadochat: {error}", file=sys.stderr)
-        return BROKEN
-    finally:
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
-    violations: list[Violation] = await asyncio.to_thread(judge, evidence)
-    print_report(run, evidence, violations, verbose=verbose, out=out)
-    return BROKEN if violations else KEPT
-
-
-async def _tell(progress: Progress) -> None:
-    while True:
-        progress.line()
-        await asyncio.sleep(progress.interval)
 
 
 def _minutes(text: str) -> float:
@@ -127,8 +57,8 @@ def _minutes(text: str) -> float:
 
 def _clients(text: str) -> int:
     clients = int(text)
-    if not plan.FEWEST <= clients <= MOST_CLIENTS:
-        raise argparse.ArgumentTypeError(f"expected {plan.FEWEST} to {MOST_CLIENTS}")
+    if not FEWEST <= clients <= MOST_CLIENTS:
+        raise argparse.ArgumentTypeError(f"expected {FEWEST} to {MOST_CLIENTS}")
     return clients
 
 

@@ -14,7 +14,8 @@ from tornadochat.torture.device import Device
 from tornadochat.torture.judge import Evidence, Witness
 from tornadochat.torture.ledger import Ledger
 from tornadochat.torture.plan import Fault, FaultKind, Plan
-from tornadochat.torture.proxy import Proxy, Target
+from tornadochat.torture.proxy import Proxy
+from tornadochat.torture.roads import Target
 from tornadochat.torture.server import GRACE_SECONDS, Server
 
 SETTLE_SECONDS: Final = 60.0

@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from tornadochat.torture.ledger import Draft, Ledger, Message, Place
-from tornadochat.torture.links import LINKS, Broken, DoorKind, Event, Inbound, Link, Reply, Road
+from tornadochat.torture.links import LINKS, Broken, Event, Inbound, Link, Reply
+from tornadochat.torture.roads import DoorKind, Road
 from tornadochat.torture.view import View
 
 Data = Any

@@ -8,7 +8,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
@@ -20,9 +20,10 @@ from tornado.websocket import (
     websocket_connect,
 )
 
+from tornadochat.torture.roads import DoorKind, Road
+
 Data = Any
 Auth = Mapping[str, str]
-DoorKind = Literal["raw", "websocket", "polling"]
 
 OPEN_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 90.0
@@ -40,14 +41,6 @@ Broken: Final = (
     TimeoutError,
 )
 """What the end of a link, or a server that is not there, may raise."""
-
-
-class Road(NamedTuple):
-    """The way to the server: where to connect to, what to call it, and the path that it is under."""
-
-    port: int
-    host: str
-    path: str = ""
 
 
 class Event(NamedTuple):

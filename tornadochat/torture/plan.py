@@ -3,7 +3,7 @@
 import random
 from typing import Final, Literal, NamedTuple
 
-from tornadochat.torture.links import DoorKind
+from tornadochat.torture.roads import DoorKind
 
 LinkFault = Literal["cut", "snip up", "snip down", "stall", "trickle", "delay"]
 DeviceFault = Literal["slow", "flood", "reload", "forget"]

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import socket
 import struct
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-from tornadochat.torture.links import Road
+from tornadochat.torture.roads import Road, Target
 
 CHUNK: Final = 16 * 1024
 UNREAD_BYTES: Final = 64 * 1024
@@ -15,16 +15,6 @@ RESET: Final = struct.pack("ii", 1, 0)
 
 Way = Literal["up", "down"]
 """From the client to the server, or back."""
-
-
-class Target(NamedTuple):
-    """Where the server is; `name` is what it goes by in a Host header, `path` what it lies under."""
-
-    host: str
-    port: int
-    name: str
-    path: str = ""
-    tls: bool = False
 
 
 class Passage:

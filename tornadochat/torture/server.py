@@ -62,7 +62,8 @@ class Server:
         ready = READY.search(line)
         if ready is None:
             await self.stop()
-            raise CannotStart(self._log.read_text(errors="replace").strip()[-2000:] or "no ready line")
+            said = self._log.read_text(errors="replace").strip()[-2000:]
+            raise CannotStart(f"the server did not start\n{said}")
         self.port = int(ready[1])
         self.starts += 1
 
