@@ -35,7 +35,10 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 def test_errors_in_its_log_are_counted(tmp_path: Path) -> None:
     server = Server(tmp_path)
     log = tmp_path / "server.log"
-    log.write_text("2026-01-01 00:00:00 INFO ready\n")
+    log.write_text("2026-01-01T00:00:00.000Z info tornadochat: no error\n    Traceback of a warning\n")
     assert server.complaints() == []
-    log.write_text("2026-01-01 00:00:00 ERROR tornadochat: incident 1\nTraceback (most recent call last):\n")
-    assert server.complaints() == [f"logged 2 errors, see {log}"]
+    log.write_text(
+        "2026-01-01T00:00:00.000Z error tornadochat: incident 1\nTraceback (most recent call last):\n"
+    )
+    first = "2026-01-01T00:00:00.000Z error tornadochat: incident 1"
+    assert server.complaints() == [f"logged 2 errors: {first} …"]

@@ -26,7 +26,8 @@ heartbeat: {{interval: 2s, timeout: 4s}}
 limits: {{identify: 3s, stalled: 8s}}
 """
 READY: Final = re.compile(rb" http://127\.0\.0\.1:(\d+)/")
-TRACEBACK: Final = re.compile(r"^Traceback|\bERROR\b|\bCRITICAL\b", re.MULTILINE)
+# As the server logs them, and as Python does where the server no longer can.
+ERROR: Final = re.compile(r"^(?:\S+ (?:error|critical) |Traceback ).*", re.MULTILINE)
 
 
 class CannotStart(Exception):
@@ -99,8 +100,8 @@ class Server:
 
     def complaints(self) -> list[str]:
         """Its faults, and the errors in its log."""
-        logged = TRACEBACK.findall(self._log.read_text(errors="replace"))
-        return [*self.faults, *([f"logged {len(logged)} errors, see {self._log}"] if logged else [])]
+        logged = ERROR.findall(self._log.read_text(errors="replace"))
+        return [*self.faults, *([f"logged {len(logged)} errors: {logged[0]} …"] if logged else [])]
 
     async def _signal(self, number: signal.Signals) -> int | None:
         """Ends it by a signal; its exit code, or None if there was nothing left to end."""
