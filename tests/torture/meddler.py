@@ -6,7 +6,7 @@ from typing import Final
 from tornadochat.torture.proxy import Passage, Proxy, Way
 from tornadochat.torture.roads import Target
 
-EVERY: Final = 4
+EVERY: Final = 3
 """One message event of so many is meddled with."""
 MARK: Final = b'"event":"private message"'
 

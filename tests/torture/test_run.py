@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tests.conftest import ExpectLog
 from tests.support.house import House
 from tests.torture.meddler import Meddle, Meddler, double, leave_out, swap
+from tornadochat.torture.cast import MakeProxy
 from tornadochat.torture.proxy import Proxy
 from tornadochat.torture.report import LABELS
 from tornadochat.torture.roads import Target
@@ -61,15 +62,15 @@ def test_a_throwaway_server_keeps_its_promises(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-async def run(folder: Path, proxy: type[Proxy] | partial[Meddler]) -> tuple[int, str]:
-    """A run of three seconds against a server that is not ours to kill; its status, and what it said."""
+async def run(folder: Path, proxy: MakeProxy, patience: float) -> tuple[int, str]:
+    """A run of two seconds against a server that is not ours to kill; its status, and what it said."""
     house = House(folder)
     await house.start()
     out = io.StringIO()
     target = Target("127.0.0.1", house.app.port, f"127.0.0.1:{house.app.port}")
-    options = argparse.Namespace(seed=3, minutes=0.05, clients=6, url=target, verbose=True)
+    options = argparse.Namespace(seed=3, minutes=0.03, clients=6, url=target, verbose=True)
     try:
-        return await torture(options, proxy=proxy, patience=5.0, out=out), out.getvalue()
+        return await torture(options, proxy=proxy, patience=patience, out=out), out.getvalue()
     finally:
         await house.close()
 
@@ -84,7 +85,7 @@ def noise(expect_log: ExpectLog) -> None:
 def test_a_given_server_is_not_killed(
     io_loop: IOLoop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, said = io_loop.run_sync(lambda: run(tmp_path, Proxy), timeout=60)
+    status, said = io_loop.run_sync(lambda: run(tmp_path, Proxy, 30.0), timeout=60)
     assert status == 0, said
     told = figures(said)
     assert told["memory"] == "not seen"
@@ -99,7 +100,7 @@ def test_a_given_server_is_not_killed(
 def test_what_is_meddled_with_is_found_out(
     io_loop: IOLoop, tmp_path: Path, meddle: Meddle, label: str
 ) -> None:
-    status, said = io_loop.run_sync(lambda: run(tmp_path, partial(Meddler, meddle=meddle)), timeout=60)
+    status, said = io_loop.run_sync(lambda: run(tmp_path, partial(Meddler, meddle=meddle), 2.0), timeout=60)
     assert status == 1, said
     assert int(figures(said)[label]) > 0
     assert said.splitlines()[-1] == "FAILED"

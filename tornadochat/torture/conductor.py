@@ -43,7 +43,7 @@ class Conductor:
         self._plan = plan
         self._server = server
         self._patience = patience
-        self._errands: set[asyncio.Task[None]] = set()
+        self._errands: list[asyncio.Task[None]] = []
 
     @property
     def memory(self) -> int:
@@ -136,9 +136,7 @@ class Conductor:
         deeds[fault.kind]()
 
     def _go(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(errand)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._errands.append(asyncio.ensure_future(errand))
 
     async def _restart(self, *, kill: bool) -> None:
         assert self._server is not None
@@ -147,7 +145,7 @@ class Conductor:
 
     async def _settle(self) -> None:
         """All links are mended, some users go, and everything is given the time to come to rest."""
-        await asyncio.gather(*self._errands)
+        await self._end_errands()
         for proxy in self.cast.proxies:
             proxy.heal()
         for device in self.cast.devices:
@@ -205,7 +203,15 @@ class Conductor:
         return time.monotonic() - began < GRACE_SECONDS / 2
 
     async def _leave(self) -> None:
-        for errand in list(self._errands):
+        try:
+            await self._end_errands()
+        finally:
+            await self.cast.leave()
+
+    async def _end_errands(self) -> None:
+        errands, self._errands = self._errands, []
+        for errand in errands:
             errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
-        await self.cast.leave()
+        for errand in errands:
+            with contextlib.suppress(asyncio.CancelledError):
+                await errand
