@@ -149,7 +149,8 @@ def test_only_one_package_knows_socket_io() -> None:
 
 
 def test_only_the_framing_may_know_picows() -> None:
-    assert not offences([module for module in MODULES if module.name != "transports.framing"], "picows")
+    parser = "transports.fastframing.parser"
+    assert not offences([module for module in MODULES if module.name != parser], "picows", "aiofastnet")
 
 
 def test_only_the_root_joins_the_boxes() -> None:

@@ -35,7 +35,7 @@ from tornadochat.service.messages import Messages
 from tornadochat.service.presence import Presence
 from tornadochat.service.roster import Roster
 from tornadochat.service.typing import Typing
-from tornadochat.store import Store
+from tornadochat.store import Store, open_store
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.doorway import Doorway
 from tornadochat.transports.origins import Origins
@@ -71,7 +71,7 @@ class App:
         config = self._config
         sockets = self._listen()
         try:
-            self.store = await Store.open(
+            self.store: Store = await open_store(
                 config.store.url, durability=config.store.durability, listener=self._publish
             )
         except BaseException:

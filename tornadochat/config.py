@@ -68,9 +68,9 @@ class Store(Section):
     durability: Annotated[Literal["full", "normal"], Choice("full", "normal")] = "full"
 
     @property
-    def path(self) -> Path:
-        """The SQLite file; absolute in a configuration that was loaded."""
-        return Path(self.url.removeprefix(_SQLITE))
+    def path(self) -> Path | None:
+        """The SQLite file, absolute in a configuration that was loaded; None if there is none."""
+        return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None
 
 
 class Sessions(Section):
@@ -183,6 +183,8 @@ def load(path: Path, sets: Sequence[str] = (), environ: Mapping[str, str] = os.e
     config = _build(layers, errors)
     if config is None or errors:
         raise ConfigError("\n".join(errors))
+    if config.store.path is None:
+        return config
     file = os.path.join(os.path.dirname(os.path.abspath(path)), config.store.path)
     store = config.store.model_copy(update={"url": f"{_SQLITE}{os.path.normpath(file)}"})
     return config.model_copy(update={"store": store})
