@@ -54,14 +54,14 @@ class Conductor:
         """All of it. Raises NobodyThere or CannotStart."""
         try:
             await self.cast.arrive()
-            await asyncio.sleep(QUIET_SECONDS)
+            # Before the storm: what a device is told on its return would mend what it was not told before.
+            flickers = await self._reload_in_grace() if self._server is not None else []
             self.base = self.memory
             self.stage = "storm"
             async with self._everybody_talks():
                 await self._storm()
             self.stage = "settling"
             await self._settle()
-            flickers = await self._reload_in_grace() if self._server is not None else []
             self.stage = "looking"
             await asyncio.sleep(QUIET_SECONDS)
             return await self._evidence(flickers)
@@ -174,17 +174,18 @@ class Conductor:
     async def _reload_in_grace(self) -> list[str]:
         """Everybody loads their pages again: within the grace nobody else may see anything of it."""
         self.stage = "reloading"
-        staying = self.cast.staying
-        before = [len(device.view.changes) for device in staying]
+        devices = self.cast.devices
+        await asyncio.sleep(QUIET_SECONDS)
+        before = [len(device.view.changes) for device in devices]
         quick = [
             user_id
-            for user_id in dict.fromkeys(device.account.user_id for device in staying)
-            if await self._reload([device for device in staying if device.account.user_id == user_id])
+            for user_id in dict.fromkeys(device.account.user_id for device in devices)
+            if await self._reload([device for device in devices if device.account.user_id == user_id])
         ]
         await asyncio.sleep(GRACE_SECONDS + QUIET_SECONDS)
         return [
             f"{device.name} saw {user_id} come or go in a reload"
-            for device, count in zip(staying, before, strict=True)
+            for device, count in zip(devices, before, strict=True)
             for user_id in device.view.changes[count:]
             if user_id in quick
         ]
