@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from tornadochat.torture.device import Account
+from tornadochat.torture.account import Account
 from tornadochat.torture.judge import Entry, Fresh
 from tornadochat.torture.ledger import Ledger, Message
 from tornadochat.torture.links import LINKS, Broken, Event, Link, Reply

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tornadochat.torture.device import Account, Device
+from tornadochat.torture.account import Account
+from tornadochat.torture.device import Device
 from tornadochat.torture.ledger import Ledger, Pair, pair
 from tornadochat.torture.plan import Plan
 from tornadochat.torture.proxy import Proxy
@@ -107,4 +108,4 @@ class Cast:
             self.talkers.append(Talker(device, others, ledger, chance))
         outside = Account("torture stranger")
         chance = random.Random(f"{plan.seed} outside")
-        self.stranger = Device("stranger", outside, "raw", self.quiet.road, ledger, chance)
+        self.stranger = Device("stranger", outside, "raw", self.quiet.road, ledger, chance, guest=True)

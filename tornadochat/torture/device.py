@@ -9,11 +9,11 @@ import contextlib
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
+from tornadochat.torture.account import Account
 from tornadochat.torture.ledger import Draft, Ledger, Message, Place
 from tornadochat.torture.links import LINKS, Broken, Event, Inbound, Link, Reply
 from tornadochat.torture.roads import DoorKind, Road
@@ -29,21 +29,21 @@ RETURN_SECONDS: Final = 1.0
 RETRY_MS: Final = 300
 
 
-@dataclass(slots=True)
-class Account:
-    """A user; all devices of one are in one session, at whichever door."""
-
-    username: str
-    user_id: str = ""
-    session_id: str = ""
-
-
 class Device:
     """One client program of a user."""
 
     def __init__(
-        self, name: str, account: Account, door: DoorKind, road: Road, ledger: Ledger, chance: random.Random
+        self,
+        name: str,
+        account: Account,
+        door: DoorKind,
+        road: Road,
+        ledger: Ledger,
+        chance: random.Random,
+        *,
+        guest: bool = False,
     ) -> None:
+        """A `guest` behaves so that the server may send it away."""
         self.name = name
         self.account = account
         self.door = door
@@ -52,6 +52,7 @@ class Device:
         """Whether it is signed in and has been told everything."""
         self.shut_out = False
         self.arrivals = 0
+        self._guest = guest
         self._road = road
         self._ledger = ledger
         self._chance = chance
@@ -185,7 +186,8 @@ class Device:
             self._part(link)
         if link.final:
             self.shut_out = True
-            self._ledger.complain(f"{self.name}: was sent away for good")
+            if not self._guest:
+                self._ledger.complain(f"{self.name}: was sent away for good")
 
     def _part(self, link: Link) -> None:
         # Beside what comes next: the goodbye of a link that is stalled takes its time.
@@ -266,7 +268,7 @@ class Device:
             case "ready":
                 self._cursor = data["cursor"]
                 self._arrive()
-            case "error":
+            case "error" if not data["retryable"]:
                 self.refused("unasked", data)
 
     def refused(self, what: str, error: Data) -> None:

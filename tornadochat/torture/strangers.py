@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tornadochat.torture.device import Account, Device
+from tornadochat.torture.account import Account
+from tornadochat.torture.device import Device
 from tornadochat.torture.ledger import Ledger
 from tornadochat.torture.roads import Target
 

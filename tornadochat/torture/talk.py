@@ -5,7 +5,8 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tornadochat.torture.device import Account, Device
+from tornadochat.torture.account import Account
+from tornadochat.torture.device import Device
 from tornadochat.torture.ledger import Ledger
 
 # Every width of character there is, and what JSON has to escape.
