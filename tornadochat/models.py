@@ -106,7 +106,7 @@ Logged = Message | Mark
 """What the log holds."""
 
 
-class Draft(msgspec.Struct, eq=False):
+class Draft(msgspec.Struct, eq=False, gc=False):
     """A message on its way into the store.
 
     `settle` is called exactly once, on the event loop, after everything of the same batch that is
@@ -121,7 +121,7 @@ class Draft(msgspec.Struct, eq=False):
     settle: Callable[["Outcome"], None]
 
 
-class Marking(msgspec.Struct, eq=False):
+class Marking(msgspec.Struct, eq=False, gc=False):
     """A mark on its way into the store: `sender` tells `recipient` how far the conversation has come.
 
     `seq` may be beyond the conversation's end, and is cut to it. `private`, of what was read: the

@@ -34,6 +34,7 @@ class Connection:
         "snapshot",
         "told",
         "transport",
+        "user",
         "watched",
     )
 
@@ -48,6 +49,7 @@ class Connection:
         """`behind` is called when the reader has more than `outbox_bytes` waiting: catch it up."""
         self.id = secrets.randbits(CONNECTION_ID_BITS)
         self.session = session
+        self.user = session.user
         self.transport = transport
         self.open = True
         self.live = False
@@ -61,11 +63,6 @@ class Connection:
         self.watched: set[str] = set()
         self._outbox_bytes = outbox_bytes
         self._behind = behind
-
-    @property
-    def user(self) -> User:
-        """Whose connection this is."""
-        return self.session.user
 
     @property
     def crowded(self) -> bool:
@@ -128,5 +125,5 @@ class Connection:
 
     def _keep_up(self) -> None:
         # A send may have found the link gone: then there is nobody to catch up.
-        if self.live and self.crowded:
+        if self.transport.buffered > self._outbox_bytes and self.live:
             self.fall_behind()

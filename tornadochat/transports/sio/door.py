@@ -68,7 +68,8 @@ class SocketIOTransport:
     @property
     def buffered(self) -> int:
         """Bytes not yet given to the kernel or to a poll."""
-        return self._socket.buffered
+        ws = self._socket.ws
+        return self._socket.buffered if ws is None else ws.buffered
 
     @property
     def sent(self) -> int:
