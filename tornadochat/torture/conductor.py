@@ -130,6 +130,7 @@ class Conductor:
             "reload": device.reload,
             "forget": device.forget,
             "frames": lambda: self._go(cast.strangers.frames()),
+            "hang up": lambda: self._go(cast.strangers.hang_up()),
             "idle": lambda: self._go(cast.strangers.idle()),
             "provoke": lambda: cast.strangers.provoke(cast.stranger),
         }

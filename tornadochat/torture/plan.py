@@ -8,14 +8,14 @@ from tornadochat.torture.roads import DoorKind
 LinkFault = Literal["cut", "snip up", "snip down", "stall", "trickle", "delay"]
 DeviceFault = Literal["slow", "flood", "reload", "forget"]
 ServerFault = Literal["kill", "terminate"]
-StrangerFault = Literal["frames", "idle", "provoke"]
+StrangerFault = Literal["frames", "hang up", "idle", "provoke"]
 FaultKind = LinkFault | DeviceFault | ServerFault | StrangerFault
 
 FEWEST: Final = 6
 PER_USER: Final = 3
 LINK_FAULTS: Final[tuple[LinkFault, ...]] = ("cut", "snip up", "snip down", "stall", "trickle", "delay")
 DEVICE_FAULTS: Final[tuple[DeviceFault, ...]] = ("slow", "flood", "reload", "forget")
-STRANGER_FAULTS: Final[tuple[StrangerFault, ...]] = ("frames", "idle", "provoke")
+STRANGER_FAULTS: Final[tuple[StrangerFault, ...]] = ("frames", "hang up", "idle", "provoke")
 DOORS: Final[tuple[DoorKind, ...]] = ("raw", "websocket", "polling")
 
 # Of the storm: after its last quarter began the server is left alone, so that the one whose memory is

@@ -6,6 +6,7 @@ What they are answered is looked through for what belongs to others.
 import asyncio
 import contextlib
 import random
+import socket
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import msgspec
 from tornadochat.torture.account import Account
 from tornadochat.torture.device import Device
 from tornadochat.torture.ledger import Ledger
+from tornadochat.torture.proxy import RESET
 from tornadochat.torture.roads import Target
 
 TEXT, BINARY, PING = 0x1, 0x2, 0x9
@@ -142,6 +144,17 @@ class Strangers:
             path, payloads = ("/ws", RAW) if kind == "raw" else (SOCKETIO, ENGINE)
             sent = [frame(TEXT, self._fill(payload)) for payload in self._chance.sample(payloads, k=2)]
             await self._attempt(self._upgrade(path) + b"".join(sent))
+
+    async def hang_up(self) -> None:
+        """A link that is reset before the server can have answered the upgrade."""
+        self.attempts += 1
+        path = self._chance.choice(("/ws", SOCKETIO))
+        target = self._target
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls or None)
+            writer.write(self._upgrade(path))
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            writer.transport.abort()
 
     async def idle(self) -> None:
         """A link that never says who it is."""
