@@ -49,20 +49,22 @@ async def torture(
             return MISUSED
     folder = Path(tempfile.mkdtemp(prefix="tornadochat-torture-"))
     server = Server(folder)
-    status = BROKEN
+    status, keep = BROKEN, False
     try:
         await server.start()
         target = Target("127.0.0.1", server.port, f"127.0.0.1:{server.port}")
         run = Conductor(wanted, target, server, proxy, patience)
         status = await _play(run, verbose=options.verbose, out=out)
+        keep = status == BROKEN
     except (CannotStart, NobodyThere) as error:
+        keep = True
         print(f"tornadochat: {error}", file=sys.stderr)
     finally:
         await server.stop()
-        if status == KEPT:
-            shutil.rmtree(folder)
-        else:
+        if keep:
             print(f"database and log of the server: {folder}", file=out)
+        else:
+            shutil.rmtree(folder)
     return status
 
 
