@@ -1,6 +1,7 @@
 """The throwaway server: a process of its own, in a directory of its own, that can be killed."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -85,7 +86,7 @@ class Server:
     async def stop(self) -> None:
         """Ends it if it still runs."""
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            _kill(self._process, signal.SIGKILL)
             await self._process.wait()
 
     def memory(self) -> int:
@@ -110,7 +111,7 @@ class Server:
         if process.returncode is not None:
             self.faults.append(f"had ended by itself with {process.returncode}")
             return None
-        process.send_signal(number)
+        _kill(process, number)
         try:
             return await asyncio.wait_for(process.wait(), 2 * STOP_SECONDS)
         except TimeoutError:
@@ -125,6 +126,12 @@ class Server:
             return int(said) * 1024
         except (OSError, ValueError):
             return 0
+
+
+def _kill(process: Process, number: signal.Signals) -> None:
+    # Not by its own method: that would reap a process which has just ended, and asyncio miss it.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, number)
 
 
 def _environment() -> dict[str, str]:
