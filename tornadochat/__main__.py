@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tornadochat import __version__, logs
 from tornadochat.config import Config, ConfigError, load
+from tornadochat.torture import command as torture
 
 DEFAULT_FILE = Path("config.yaml")
 STARTED_NOT, MISUSED, INTERRUPTED = 1, 2, 130
@@ -19,6 +20,9 @@ log = logging.getLogger("tornadochat")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 (could not start) or 2 (bad configuration)."""
     options = _parser().parse_args(argv)
+    if options.alone is not None:
+        status: int = options.alone(options)
+        return status
     path: Path = options.config or DEFAULT_FILE
     if options.config is None and not path.exists():
         return _fail("there is no config.yaml here: say which file with --config FILE", MISUSED)
@@ -51,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="only say whether the configuration is right")
     parser.add_argument("--version", action="version", version=f"tornadochat {__version__}")
+    parser.set_defaults(alone=None)
+    commands = parser.add_subparsers(metavar="COMMAND", title="instead of serving")
+    torture.add_parser(commands)
     return parser
 
 
