@@ -65,6 +65,7 @@ class LogEvent(Event):
     __slots__ = ("audience", "connection", "number", "recipient", "sender")
 
     def __init__(self, name: str, data: Any, logged: Logged, sender: User, recipient: User) -> None:
+        # As Event does it; a call less for every message.
         self.name = name
         self.data = data
         self._json = None

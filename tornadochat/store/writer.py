@@ -57,7 +57,8 @@ class Writer:
         """Take the entry; the listener will hear what became of it."""
         self._entries.append(entry)
         self._appended += 1
-        self._wake()
+        if not self._hopping:
+            self._wake()
 
     async def run(
         self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] = lambda _: None

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.transport import Transport
 
@@ -23,7 +25,7 @@ class Replying(Transport, Protocol):
         ...
 
 
-class Call:
+class Call(Struct, eq=False):
     """A command as it came: its name, its data, and the tag by which the client knows the answer.
 
     `data` is a Payload where the door has decoded it, a ChatError where what came was refused already
@@ -31,13 +33,10 @@ class Call:
     sent none. `tag`: None where the client awaits no reply.
     """
 
-    __slots__ = ("data", "inbox", "name", "tag")
-
-    def __init__(self, inbox: "Inbox", name: str | None, data: Any, tag: Any) -> None:
-        self.inbox = inbox
-        self.name = name
-        self.data = data
-        self.tag = tag
+    inbox: "Inbox"
+    name: str | None
+    data: Any
+    tag: Any
 
     def answer(self, result: Any) -> None:
         """Takes the one answer, as a Reply does."""
@@ -63,13 +62,28 @@ class Intake:
 class Inbox:
     """The commands of one connection between its transport and dispatch."""
 
+    __slots__ = (
+        "_awaiting_space",
+        "_backlog",
+        "_draining",
+        "_intake",
+        "_on_stalled",
+        "_readable",
+        "_timer",
+        "_transport",
+        "_unanswered",
+        "closed",
+        "connection",
+    )
+
     def __init__(self, intake: Intake, transport: Replying, on_stalled: Callable[[], None]) -> None:
         """`on_stalled`: reading has been paused for so long without any progress."""
         self.connection: Connection | None = None
         self._intake = intake
         self._transport = transport
         self._on_stalled = on_stalled
-        self._backlog: deque[Call] = deque()
+        # Made when something waits: an empty one is half a kilobyte, and most never need it.
+        self._backlog: deque[Call] | None = None
         self._unanswered = 0
         self._draining = False
         self._readable: asyncio.Future[None] | None = None
@@ -85,7 +99,7 @@ class Inbox:
     def close(self) -> None:
         """The link is gone: what waits is dropped, who waits is released."""
         self.closed = True
-        self._backlog.clear()
+        self._backlog = None
         self._resume()
 
     def take(self, name: str | None, data: Any, tag: Any) -> asyncio.Future[None] | None:
@@ -101,13 +115,18 @@ class Inbox:
             or intake.closed
             or self._transport.buffered > intake.outbox_bytes
         ):
-            self._backlog.append(call)
+            self._wait(call)
             self._drain()
             return self.readable()
         self._unanswered += 1
         intake.dispatch(call)
         # Unread answers are looked at before the next one is begun: that is soon enough.
         return None if self._unanswered < intake.limit else self.readable()
+
+    def _wait(self, call: Call) -> None:
+        if self._backlog is None:
+            self._backlog = deque()
+        self._backlog.append(call)
 
     def answer(self, call: Call, result: Any) -> None:
         """Sends the answer of a command, and begins what waited for that."""

@@ -112,7 +112,13 @@ class Inbound(Outbound, Listener):
             except UnicodeDecodeError:
                 self._take(FrameViolation(INVALID_DATA))
             else:
-                self._hand_over(text)
+                try:
+                    result = self.handler.on_message(text)
+                except Exception as failure:
+                    self._fault(failure)
+                else:
+                    if result is not None:
+                        self._await(result)
         elif self._listening:
             self._take_other(frame)
         else:

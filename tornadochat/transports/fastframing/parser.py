@@ -29,7 +29,7 @@ Listener = WSListener
 TEXT_FRAME: Final = WSMsgType.TEXT
 CLOSE_FRAME: Final = WSMsgType.CLOSE
 
-READ_BYTES: Final = 2048  # what a parser begins with; it doubles as long as reads fill it
+READ_BYTES: Final = 1024  # what a parser begins with; it doubles as long as reads fill it
 MOST_BYTES: Final = 16384  # of one read, once reads have filled so much
 _CLOSE_BYTE: Final = 0x88
 _UPGRADE: Final = (

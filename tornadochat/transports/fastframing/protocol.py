@@ -100,14 +100,15 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
             self.cut()
             raise
         else:
-            self._forget(handler.request)
+            self._forget(handler)
             self._next_turn()
 
-    def _forget(self, request: Any) -> None:
+    def _forget(self, handler: Any) -> None:
         # Some kilobytes for each connection that would be kept as long as the handler: the stream that was
-        # given up hangs on the one, all that the browser sent on the other.
+        # given up hangs on the one, all that the browser sent and was answered on the other.
+        request = handler.request
         request.connection = request.server_connection = None
-        request.headers = HTTPHeaders()
+        handler._headers = request.headers = HTTPHeaders()
 
     def attached(self, transport: asyncio.Transport) -> None:
         """The stream is there."""

@@ -29,25 +29,28 @@ EVENT: Final = "42"
 ACK_DIGITS: Final = 15
 """A longer ack id goes the long way, where it is measured against what JavaScript can count."""
 
-_DECODE_EVENT: Final = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode
-_DECODE_DATA: Final[Mapping[str, Callable[[msgspec.Raw], Payload]]] = MappingProxyType(
-    {command.name: DECODE[command.data] for command in COMMANDS}
+_DECODE: Final[Mapping[str, Callable[[str], Payload]]] = MappingProxyType(
+    {f'["{command.name}"': DECODE[command.data] for command in COMMANDS}
 )
+"""By the beginning of the array: no name has anything in it that JSON would escape."""
 
 
 def read_command(frame: str) -> tuple[str, Payload, int | None] | None:
     """The name, data and ack id of `42[name,data]` or `42<ack>[name,data]`; None for the long way."""
-    if not frame.startswith(EVENT):
-        return None
     start = frame.find("[", 2, 3 + ACK_DIGITS)
-    ack = None
-    try:
-        if start != 2:
-            digits = frame[2:start]
-            if not (digits.isascii() and digits.isdecimal()):
-                return None
-            ack = int(digits)
-        name, data = _DECODE_EVENT(frame[start:])
-        return name, _DECODE_DATA[name](data), ack
-    except (msgspec.DecodeError, UnicodeError, RecursionError, KeyError):
+    comma = frame.find(",", start)
+    decode = _DECODE.get(frame[start:comma])
+    if decode is None or not frame.startswith(EVENT) or frame[-1] != "]":
         return None
+    ack = None
+    if start != 2:
+        digits = frame[2:start]
+        if not (digits.isascii() and digits.isdecimal()):
+            return None
+        ack = int(digits)
+    try:
+        # One value, no more: else it would be no array of two.
+        data = decode(frame[comma + 1 : -1])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return frame[start + 2 : comma - 1], data, ack
