@@ -130,10 +130,11 @@ def test_a_file_that_was_not_meant_stays_untold(mistakes: Mistakes, text: str) -
     assert "hunter2" not in "\n".join(mistakes(text))
 
 
-def test_etc_passwd_is_told_in_one_line() -> None:
+def test_etc_passwd_is_not_told() -> None:
     with pytest.raises(ConfigError) as caught:
         load(Path("/etc/passwd"), environ={})
-    assert str(caught.value) == "/etc/passwd:1: expected lines `name: value`, found other text"
+    assert str(caught.value).startswith("/etc/passwd:1")
+    assert "root" not in str(caught.value)
 
 
 def test_what_is_no_name_after_set_is_not_repeated(mistakes: Mistakes) -> None:

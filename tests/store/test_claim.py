@@ -6,6 +6,7 @@ import pytest
 
 from tests.store.house import House
 from tornadochat.store import Store, StoreError
+from tornadochat.store.claim import Claim, is_claimed, lock_of
 
 
 async def open_store(path: Path) -> Store:
