@@ -101,6 +101,13 @@ def test_an_unknown_option_is_refused(run: Run) -> None:
     assert "unrecognized arguments: --chekc" in done.stderr
 
 
+def test_a_password_among_the_options_is_not_repeated(run: Run) -> None:
+    for words in (["postgres://user:hunter2@db/chat"], ["--port=//user:hunter2@a"]):
+        done = run(*words)
+        assert done.returncode == 2
+        assert "//…@" in done.stderr and "hunter2" not in done.stderr
+
+
 # Subcommands; what they do is tested with them
 
 

@@ -6,10 +6,11 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from tornadochat import __version__, logs
 from tornadochat.admin import commands
-from tornadochat.config import Config, ConfigError, load
+from tornadochat.config import Config, ConfigError, load, without_passwords
 
 DEFAULT_FILE = Path("config.yaml")
 STARTED_NOT, MISUSED, INTERRUPTED = 1, 2, 130
@@ -35,8 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats what it does not understand, but for passwords."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(without_passwords(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tornadochat",
         description="A private-messaging server with two doors, Socket.IO and raw WebSocket. "
         "Without a command it serves.",

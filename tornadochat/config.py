@@ -245,6 +245,11 @@ def _nested(layer: Layer) -> dict[str, Any]:
     return tree
 
 
+def without_passwords(text: str) -> str:
+    """The text without what stands before the host in a URL."""
+    return _USERINFO.sub("//…@", text)
+
+
 def _shown(value: object) -> str:
-    text = _USERINFO.sub("//…@", json.dumps(value, ensure_ascii=False, default=str))
+    text = without_passwords(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 80 else f"{text[:79]}…"

@@ -153,15 +153,22 @@ def test_a_full_disk_leaves_nothing_behind(database: Path, target: Path) -> None
 def test_a_long_copy_is_told_on_a_terminal(database: Path, target: Path) -> None:
     screen = Terminal()
     backup(database, target, force=False, progress=watched(screen))
-    assert "copying to" in screen.getvalue() and "100 %" in screen.getvalue()
+    assert "copying: " in screen.getvalue() and "100 %" in screen.getvalue()
     assert screen.getvalue().endswith("\r\x1b[K")
 
 
 def test_an_interrupt_leaves_nothing_behind(database: Path, target: Path) -> None:
-    class Impatient(Progress):
+    class WhileCopying(Progress):
         def advance(self, done: int, total: int) -> None:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        backup(database, target, force=False, progress=Impatient(Terminal()))
-    assert files(target.parent) == []
+    class WhileChecking(Progress):
+        def tick(self) -> None:
+            raise KeyboardInterrupt
+
+    with contextlib.closing(sqlite3.connect(database)) as server:
+        add(server, *("x" for _ in range(5000)))
+    for impatient in (WhileCopying, WhileChecking):
+        with pytest.raises(KeyboardInterrupt):
+            backup(database, target, force=False, progress=impatient(Terminal()))
+        assert files(target.parent) == []

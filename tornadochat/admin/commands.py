@@ -18,7 +18,7 @@ Command = Callable[[argparse.Namespace, Path, Sequence[str]], int]
 # What the commands need is imported where they run: it brings in SQLAlchemy, which --help does without.
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: Any) -> None:
+def add_to(commands: "argparse._SubParsersAction[Any]", common: argparse.ArgumentParser) -> None:
     """Add the commands to the parser; `common` are the options that all of them share."""
     parsers = {}
     for name, run, help_ in (
