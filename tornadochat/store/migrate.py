@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 _SCHEME: Final = "sqlite:///"
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 class StoreError(Exception):
@@ -54,7 +54,7 @@ def migrate(path: Path) -> None:
 def alembic_config(connection: sa.Connection) -> Config:
     """What Alembic needs to work on `connection`, without a file of its own."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
