@@ -174,6 +174,7 @@ async def test_a_database_that_takes_no_writes_keeps_the_server_from_starting(tm
 async def test_a_server_for_others_says_so_at_the_start(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, server__address="0.0.0.0", server__public="true")
     await server.start()
-    assert await get(f"{server.url}/readyz") == (200, "ready\n")
-    assert "server.public: whoever can reach 0.0.0.0 may become a user" in server.log()
+    ready = await get(f"{server.url}/readyz")
     await server.stop()
+    assert ready == (200, "ready\n")
+    assert "server.public: whoever can reach 0.0.0.0 may become a user" in server.log()

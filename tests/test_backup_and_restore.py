@@ -5,16 +5,27 @@ import json
 import re
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tornado.ioloop import IOLoop
 
 from tests.admin.house import files
 from tests.support.clients import RawClient, SocketIOClient
 from tests.support.process import ServerProcess
 
 BURST = 40
+
+
+@pytest.fixture
+def server(io_loop: IOLoop, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that has started, and does not outlive the test."""
+    server = ServerProcess(tmp_path)
+    io_loop.run_sync(server.start, timeout=30)
+    yield server
+    io_loop.run_sync(server.stop, timeout=10)
 
 
 async def command(folder: Path, *words: str) -> tuple[int, str, str]:
@@ -88,9 +99,9 @@ async def go_back(folder: Path, server: ServerProcess, *clients: RawClient) -> N
 
 
 @pytest.mark.gen_test(timeout=90)
-async def test_a_restored_server_tells_its_clients_to_start_afresh(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path)
-    await server.start()
+async def test_a_restored_server_tells_its_clients_to_start_afresh(
+    server: ServerProcess, tmp_path: Path
+) -> None:
     alice, bob = RawClient(server.url), RawClient(server.url)
     await alice.connect(username="alice")
     await bob.connect(username="bob")
@@ -120,9 +131,7 @@ async def test_a_restored_server_tells_its_clients_to_start_afresh(tmp_path: Pat
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_doctor_visits_a_running_server(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path)
-    await server.start()
+async def test_the_doctor_visits_a_running_server(server: ServerProcess, tmp_path: Path) -> None:
     port = ("--set", f"server.port={server.port}")
     code, out, err = await command(tmp_path, "doctor", *port)
     assert (code, err) == (0, "")
