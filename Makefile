@@ -1,4 +1,5 @@
-# `make run` starts the server, `make test` checks everything; both make .venv first where it is missing.
+# `make run` starts the server, `make test` checks everything, `make bench` measures it beside others; all
+# make .venv first where it is missing.
 
 PYTHON ?= python3
 CONFIG ?= config.yaml
@@ -7,13 +8,14 @@ BIN := .venv/bin
 MADE := .venv/.made
 INSTALLED := .venv/.installed
 TESTABLE := .venv/.testable
+MEASURABLE := .venv/.measurable
 PACKAGES := web/node_modules/.package-lock.json
 CLIENTS := tests/node/node_modules/.installed
 WEB := $(shell find web -name node_modules -prune -o -type f -print)
 NPM := $(CURDIR)/$(BIN)/python $(CURDIR)/web/scripts/npm.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format audit clean
+.PHONY: run test lint format audit bench clean
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -42,9 +44,15 @@ audit: $(TESTABLE)
 	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps --progress-spinner off -r .venv/frozen.txt
 	cd web && $(NPM) audit
 	cd tests/node && $(NPM) audit
+	cd benchmarks/peers && $(NPM) audit
+
+# All scenarios, or some: make bench SCENARIO="3 history". More: make bench ARGS=--help.
+bench: $(MEASURABLE)
+	$(BIN)/python -m benchmarks $(ARGS) $(SCENARIO)
 
 clean:
-	rm -rf .venv build dist *.egg-info tests/node/node_modules web/node_modules tornadochat/static
+	rm -rf .venv build dist *.egg-info tornadochat/static
+	rm -rf tests/node/node_modules web/node_modules benchmarks/peers/node_modules
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -62,6 +70,10 @@ $(INSTALLED): $(MADE) setup.py pyproject.toml $(WEB)
 # The test extra includes what `make run` needs: the second stamp spares that a second install.
 $(TESTABLE): $(MADE) setup.py pyproject.toml $(WEB)
 	$(PIP) --editable '.[test]'
+	@touch $(INSTALLED) $@
+
+$(MEASURABLE): $(MADE) setup.py pyproject.toml $(WEB)
+	$(PIP) --editable '.[bench]'
 	@touch $(INSTALLED) $@
 
 # Installing has made it, unless it found the client built already.

@@ -25,6 +25,9 @@ REQUIRES = [
     # The Socket.IO door repairs the servers of these two through their inner methods: one minor release each.
     "python-socketio>=5.18,<5.19",
     "python-engineio>=4.15,<4.16",
+    # The WebSocket framing drives its parser by inner names; it brings aiofastnet, whose transports are used.
+    "picows>=2.3,<2.4",
+    "aiofastnet>=1.1,<2",
     # The types of the wire; below 1.0 its interface has been stable since 0.18.
     "msgspec>=0.20,<1",
     # Core only, for schema and reads; 2.1 is the first to be typed the way it is used here.
@@ -34,6 +37,20 @@ REQUIRES = [
     # 2.13 is the first that takes ready-made sources.
     "pydantic-settings>=2.13,<3",
     "PyYAML>=6,<7",
+]
+
+# For `make bench`, which starts redis-server, too, where the machine has it.
+BENCH = [
+    # The load, and the relays that are the limits: a WebSocket in C, and a quick event loop. The types of
+    # picows are complete since 2.0.
+    "picows>=2.3,<3",
+    "uvloop>=0.21,<1",
+    # What python-socketio's documentation runs its ASGI application on.
+    "uvicorn[standard]>=0.30,<1",
+    # Where the time goes: it looks at a process from outside.
+    "py-spy>=0.4,<1",
+    # The Node of the peers, and the npm that installs them.
+    NODE,
 ]
 
 TEST = [
@@ -173,7 +190,8 @@ setup(
     },
     setup_requires=[] if machine_has_node() else [NODE],
     install_requires=REQUIRES,
-    extras_require={"test": TEST},
+    # The benchmarks are checked and tried out like everything else.
+    extras_require={"test": TEST + BENCH, "bench": BENCH},
     cmdclass={"build_web": BuildWeb},
     entry_points={"console_scripts": ["tornadochat = tornadochat.__main__:main"]},
 )

@@ -29,9 +29,8 @@ Mistakes = Callable[..., list[str]]
 """`mistakes(text, sets, environ)`: see the fixture."""
 
 
-@pytest.fixture
-def io_loop() -> Iterator[IOLoop]:
-    """pytest-tornado's io_loop, without its deprecated calls, and drained at the end."""
+def drained_loop() -> Iterator[IOLoop]:
+    """A loop of its own for one test, with nothing left in it at the end."""
     loop = IOLoop(make_current=False)
     aio: asyncio.AbstractEventLoop = loop.asyncio_loop
     asyncio.set_event_loop(aio)
@@ -48,6 +47,12 @@ def io_loop() -> Iterator[IOLoop]:
     aio.run_until_complete(aio.shutdown_default_executor())
     asyncio.set_event_loop(None)
     loop.close(all_fds=True)
+
+
+@pytest.fixture
+def io_loop() -> Iterator[IOLoop]:
+    """pytest-tornado's io_loop, without its deprecated calls, and drained at the end."""
+    yield from drained_loop()
 
 
 class StrayLogs(logging.Handler):

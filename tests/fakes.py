@@ -289,6 +289,12 @@ class FakeStore(Store):
 
         return await self._read("snapshot", snapshot)
 
+    async def writable(self) -> bool:
+        return self.failure is None
+
+    async def close(self) -> None:
+        pass
+
     async def sweep(self, *, expired_before: Millis, keep: Collection[str]) -> list[str]:
         kept = set(keep)
 

@@ -43,7 +43,7 @@ async def test_the_probes_answer_and_the_contract_is_served(house: House) -> Non
 
 @pytest.mark.gen_test
 async def test_a_draining_server_is_not_ready_and_lets_nobody_in(house: House) -> None:
-    house.app.doorway.draining = True
+    house.app.doorway.drain()
     assert await get(f"{house.url}/readyz") == (503, "draining\n")
     assert (await get(f"{house.url}/ws"))[0] == 503
     assert (await get(f"{house.url}/socket.io/?EIO=4&transport=polling"))[0] == 503

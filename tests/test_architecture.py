@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tornadochat"
 FLOOR = ("models", "events", "errors", "protocol", "contract", "config", "logs", "metrics")
-LAYERS = ("admin", "delivery", "http", "service", "store", "transports")
+LAYERS = ("admin", "delivery", "http", "service", "store", "torture", "transports")
 ROOT = ("app", "__main__")
 LONGEST = 350
 
@@ -125,13 +125,32 @@ def test_pages_and_probes_know_neither_store_nor_services() -> None:
     assert not offences(of("http"), *ours("store", "service", "delivery", "transports"))
 
 
+def test_the_torture_knows_the_server_by_its_doors_alone() -> None:
+    inside = [layer for layer in LAYERS if layer != "torture"]
+    assert not offences(of("torture"), *ours(*FLOOR, *inside, *ROOT), "socketio", "engineio", "sqlalchemy")
+
+
+def test_only_the_command_line_knows_of_the_torture() -> None:
+    others = [module for module in MODULES if module.layer not in ("torture", "__main__")]
+    assert not offences(others, *ours("torture"))
+
+
+def test_the_judge_does_no_io() -> None:
+    pure = [
+        module for module in of("torture") if module.name.endswith((".judge", ".ledger", ".view", ".plan"))
+    ]
+    assert len(pure) == 4
+    assert not offences(pure, "asyncio", "tornado", "socket", "os", "pathlib", "time", "logging", "io")
+
+
 def test_only_one_package_knows_socket_io() -> None:
     others = [module for module in MODULES if not f"{module.name}.".startswith("transports.sio.")]
     assert not offences(others, "socketio", "engineio")
 
 
 def test_only_the_framing_may_know_picows() -> None:
-    assert not offences([module for module in MODULES if module.name != "transports.framing"], "picows")
+    parser = "transports.fastframing.parser"
+    assert not offences([module for module in MODULES if module.name != parser], "picows", "aiofastnet")
 
 
 def test_only_the_root_joins_the_boxes() -> None:

@@ -109,14 +109,20 @@ def test_an_absolute_store_stays(read: Read) -> None:
         "postgresql://host/chat",
         "sqlite+aiosqlite:///x.db",
         "sqlite:///a\0b",
+        "memory",
+        "memory:x",
     ],
 )
-def test_only_a_file_is_a_store(mistakes: Mistakes, url: str) -> None:
+def test_only_a_file_keeps_what_it_is_given(mistakes: Mistakes, url: str) -> None:
     (line,) = mistakes(sets=[f"store.url={url}"])
-    expected = (
-        "--set: store.url: expected sqlite:///FILE (the only store there is), without parameters, found "
+    assert line.startswith(
+        "--set: store.url: expected sqlite:///FILE, without parameters, or memory:, found "
     )
-    assert line.startswith(expected)
+
+
+def test_a_store_in_memory_has_no_file(read: Read) -> None:
+    store = read(sets=["store.url=memory:"]).store
+    assert (store.url, store.path) == ("memory:", None)
 
 
 @pytest.mark.parametrize(

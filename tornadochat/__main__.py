@@ -11,6 +11,7 @@ from typing import NoReturn
 from tornadochat import __version__, logs
 from tornadochat.admin import commands
 from tornadochat.config import Config, ConfigError, load, without_passwords
+from tornadochat.torture import command as torture
 
 DEFAULT_FILE = Path("config.yaml")
 STARTED_NOT, MISUSED, INTERRUPTED = 1, 2, 130
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done; 1: it could not start, or a subcommand could not do its work; 2: bad configuration or options.
     """
     options = _parser().parse_args(argv)
+    if options.alone is not None:
+        status: int = options.alone(options)
+        return status
     path: Path = options.config or DEFAULT_FILE
     if options.config is None and not path.exists():
         return _fail("there is no config.yaml here: say which file with --config FILE", MISUSED)
@@ -54,11 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(parser, "set", config=None, set=[])
     parser.add_argument("--check", action="store_true", help="only say whether the configuration is right")
     parser.add_argument("--version", action="version", version=f"tornadochat {__version__}")
-    parser.set_defaults(run=_serve)
+    parser.set_defaults(run=_serve, alone=None)
     common = argparse.ArgumentParser(add_help=False)
     # Without defaults: theirs would take the place of what stands before the subcommand.
     _add_common(common, "set_after")
-    commands.add_to(parser.add_subparsers(title="commands", metavar="COMMAND"), common)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands.add_to(subparsers, common)
+    torture.add_parser(subparsers)
     return parser
 
 

@@ -95,9 +95,9 @@ class Store(Section):
     durability: Annotated[Literal["full", "normal"], Choice("full", "normal")] = "full"
 
     @property
-    def path(self) -> Path:
-        """The SQLite file; absolute in a configuration that was loaded."""
-        return Path(self.url.removeprefix(_SQLITE))
+    def path(self) -> Path | None:
+        """The SQLite file, absolute in a configuration that was loaded; None if there is none."""
+        return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None
 
 
 class Sessions(Section):
@@ -218,9 +218,11 @@ def load_with_sources(
     if config is None or errors:
         more = len(errors) - _MISTAKES
         raise ConfigError("\n".join([*errors[:_MISTAKES], *([f"and {more} more"] if more > 0 else [])]))
+    sources = {key: found.source for layer in layers for key, found in layer.items()}
+    if config.store.path is None:
+        return config, sources
     file = os.path.join(os.path.dirname(os.path.abspath(path)), config.store.path)
     store = config.store.model_copy(update={"url": f"{_SQLITE}{os.path.normpath(file)}"})
-    sources = {key: found.source for layer in layers for key, found in layer.items()}
     return config.model_copy(update={"store": store}), sources
 
 

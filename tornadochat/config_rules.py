@@ -222,15 +222,17 @@ class Address(Rule):
 
 
 class StoreUrl(Rule):
-    """The SQLite file, as `sqlite:///relative/file` or `sqlite:////absolute/file`."""
+    """The SQLite file, as `sqlite:///relative/file` or `sqlite:////absolute/file`; or `memory:`."""
 
     kind = "URL"
 
     def read(self, value: object) -> str:
-        """Take a file and nothing else: what lives in memory or has parameters could lose messages."""
+        """Take a file without parameters, which could lose messages, or what says that all will be lost."""
+        if value == "memory:":
+            return "memory:"
         if isinstance(value, str) and (match := _STORE_URL.fullmatch(value)) and match[1] != ":memory:":
             return value
-        raise Refusal("sqlite:///FILE (the only store there is), without parameters", _kind_of_url(value))
+        raise Refusal("sqlite:///FILE, without parameters, or memory:", _kind_of_url(value))
 
 
 def _kind_of_url(value: object) -> object:

@@ -52,7 +52,7 @@ class Event:
         """The event as one door sends it."""
         frame: F | None = self._frames.get(encoder)
         if frame is None:
-            frame = self._frames[encoder] = encoder(self.name, self.json)
+            frame = self._frames[encoder] = encoder(self.name, self._json or self.json)
         return frame
 
 
@@ -65,7 +65,10 @@ class LogEvent(Event):
     __slots__ = ("audience", "connection", "number", "recipient", "sender")
 
     def __init__(self, name: str, data: Any, logged: Logged, sender: User, recipient: User) -> None:
-        super().__init__(name, data)
+        self.name = name
+        self.data = data
+        self._json = None
+        self._frames = {}
         self.number = logged.number
         self.connection = logged.connection
         self.audience = logged.audience
@@ -79,7 +82,17 @@ class LogEvent(Event):
 
 def message(message: Message, sender: User, recipient: User, epoch: str) -> LogEvent:
     """A message, for both of the two."""
-    data = MessageEvent.of(message, _cursor(epoch, message.number))
+    number = message.number
+    data = MessageEvent(
+        message.content,
+        sender.id,
+        recipient.id,
+        str(number),
+        message.seq,
+        message.at,
+        f"{epoch}.{number}",
+        message.client_id,
+    )
     return LogEvent("private message", data, message, sender, recipient)
 
 

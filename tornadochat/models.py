@@ -16,7 +16,7 @@ Millis = int
 """A point in time: milliseconds since 1970, UTC."""
 
 
-class User(msgspec.Struct, frozen=True):
+class User(msgspec.Struct, frozen=True, gc=False):
     """Who takes part.
 
     `id` is public and opaque: 16 lower-case hexadecimal digits. `username` is what the person
@@ -40,7 +40,7 @@ class Session(msgspec.Struct, frozen=True):
     seen: Millis
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A private message as the log holds it.
 
     `number` is its place in the one log of all durable events, `seq` its place in the conversation
@@ -106,7 +106,7 @@ Logged = Message | Mark
 """What the log holds."""
 
 
-class Draft(msgspec.Struct, eq=False):
+class Draft(msgspec.Struct, eq=False, gc=False):
     """A message on its way into the store.
 
     `settle` is called exactly once, on the event loop, after everything of the same batch that is
@@ -121,7 +121,7 @@ class Draft(msgspec.Struct, eq=False):
     settle: Callable[["Outcome"], None]
 
 
-class Marking(msgspec.Struct, eq=False):
+class Marking(msgspec.Struct, eq=False, gc=False):
     """A mark on its way into the store: `sender` tells `recipient` how far the conversation has come.
 
     `seq` may be beyond the conversation's end, and is cut to it. `private`, of what was read: the
@@ -141,7 +141,7 @@ Appended = Draft | Marking
 """What is given to the store to be logged."""
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """The draft is durable, now or (`duplicate`) since an earlier send with the same clientID."""
 
     message: Message

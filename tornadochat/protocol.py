@@ -30,11 +30,11 @@ HistoryLimit = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MAX)]
 UsersLimit = Annotated[int, Meta(ge=1, le=USERS_PAGE_MAX)]
 
 
-class Payload(Struct, frozen=True, forbid_unknown_fields=True):
+class Payload(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What a command takes: exactly these fields, nothing else."""
 
 
-class ConnectData(Payload, frozen=True, forbid_unknown_fields=True):
+class ConnectData(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """How a connection signs in: a new user by name, or a known session by its secret."""
 
     username: str | None = None
@@ -42,7 +42,7 @@ class ConnectData(Payload, frozen=True, forbid_unknown_fields=True):
     since: str | None = None
 
 
-class PrivateMessage(Payload, frozen=True, forbid_unknown_fields=True):
+class PrivateMessage(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """Send a message to one user; with a clientID it is stored once, however often it is sent."""
 
     to: UserID
@@ -50,7 +50,7 @@ class PrivateMessage(Payload, frozen=True, forbid_unknown_fields=True):
     clientID: ClientID | None = None
 
 
-class History(Payload, frozen=True, forbid_unknown_fields=True):
+class History(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """A page of a conversation, ascending; `before` and `after` are exclusive seqs."""
 
     with_: UserID = field(name="with")
@@ -59,14 +59,14 @@ class History(Payload, frozen=True, forbid_unknown_fields=True):
     limit: HistoryLimit = PAGE_DEFAULT
 
 
-class Received(Payload, frozen=True, forbid_unknown_fields=True):
+class Received(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """The messages of a conversation up to this seq have arrived where the user can see them."""
 
     with_: UserID = field(name="with")
     seq: Seq
 
 
-class Read(Payload, frozen=True, forbid_unknown_fields=True):
+class Read(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """The messages up to this seq have been read; `private`: the other side is not to know."""
 
     with_: UserID = field(name="with")
@@ -74,13 +74,13 @@ class Read(Payload, frozen=True, forbid_unknown_fields=True):
     private: bool | None = None
 
 
-class Typing(Payload, frozen=True, forbid_unknown_fields=True):
+class Typing(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """The user is writing to this one: to be repeated while it goes on."""
 
     to: UserID
 
 
-class Users(Payload, frozen=True, forbid_unknown_fields=True):
+class Users(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """A page of all people, by name; `query` is a prefix of the name, `after` the previous `next`."""
 
     query: Annotated[str, Meta(max_length=100)] | None = None
@@ -88,11 +88,11 @@ class Users(Payload, frozen=True, forbid_unknown_fields=True):
     limit: UsersLimit = PAGE_DEFAULT
 
 
-class Sessions(Payload, frozen=True, forbid_unknown_fields=True):
+class Sessions(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """One's own sessions."""
 
 
-class Revoke(Payload, frozen=True, forbid_unknown_fields=True):
+class Revoke(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """End sessions of one's own: one by its public id, all others, or all."""
 
     id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
@@ -100,11 +100,11 @@ class Revoke(Payload, frozen=True, forbid_unknown_fields=True):
     all: Literal[True] | None = None
 
 
-class Logout(Payload, frozen=True, forbid_unknown_fields=True):
+class Logout(Payload, frozen=True, forbid_unknown_fields=True, gc=False):
     """End this session."""
 
 
-class MessageData(Struct, frozen=True, omit_defaults=True):
+class MessageData(Struct, frozen=True, omit_defaults=True, gc=False):
     """A message as lists carry it: in `users` and in the reply to `history`."""
 
     content: str
@@ -127,7 +127,7 @@ class MessageData(Struct, frozen=True, omit_defaults=True):
         )
 
 
-class MessageEvent(Struct, frozen=True, omit_defaults=True):
+class MessageEvent(Struct, frozen=True, omit_defaults=True, gc=False):
     """The event `private message`: a message, and the cursor to resume from once it is handled."""
 
     content: str
@@ -139,22 +139,8 @@ class MessageEvent(Struct, frozen=True, omit_defaults=True):
     cursor: str
     clientID: str | None = None
 
-    @classmethod
-    def of(cls, message: Message, cursor: str) -> "MessageEvent":
-        """The wire form of a message of the log."""
-        return cls(
-            message.content,
-            message.sender,
-            message.recipient,
-            message.id,
-            message.seq,
-            message.at,
-            cursor,
-            message.client_id,
-        )
 
-
-class ReceivedEvent(Struct, frozen=True):
+class ReceivedEvent(Struct, frozen=True, gc=False):
     """The event `received`: what was sent to `from` has arrived up to this seq."""
 
     from_: str = field(name="from")
@@ -168,7 +154,7 @@ class ReceivedEvent(Struct, frozen=True):
         return cls(from_=mark.sender, with_=mark.recipient, seq=mark.seq, cursor=cursor)
 
 
-class ReadEvent(Struct, frozen=True, omit_defaults=True):
+class ReadEvent(Struct, frozen=True, omit_defaults=True, gc=False):
     """The event `read`, which implies `received`; `unread` comes with one's own mark only."""
 
     from_: str = field(name="from")
@@ -183,14 +169,14 @@ class ReadEvent(Struct, frozen=True, omit_defaults=True):
         return cls(from_=mark.sender, with_=mark.recipient, seq=mark.seq, cursor=cursor, unread=mark.unread)
 
 
-class TypingEvent(Struct, frozen=True):
+class TypingEvent(Struct, frozen=True, gc=False):
     """Somebody is writing to the user, and is taken to be until then if nothing more is heard."""
 
     from_: str = field(name="from")
     until: Millis
 
 
-class MessageReply(Struct, frozen=True):
+class MessageReply(Struct, frozen=True, gc=False):
     """The message is durable; `duplicate` when an earlier send with this clientID had stored it."""
 
     id: str
@@ -231,7 +217,7 @@ class SessionInfo(Struct, frozen=True):
     current: bool
 
 
-class Empty(Struct, frozen=True):
+class Empty(Struct, frozen=True, gc=False):
     """A reply that says only: done."""
 
 

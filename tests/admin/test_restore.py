@@ -16,7 +16,7 @@ from alembic import command
 from tests.admin.house import damage, epoch, files, make, messages, unseen
 from tornadochat.admin import AdminError
 from tornadochat.admin.restore import Restored, restore
-from tornadochat.store.migrate import alembic_config
+from tornadochat.store.upgrade import alembic_config
 from tornadochat.store.upkeep import Claim, revisions
 
 NOW = datetime(2026, 11, 22, 20, 15, 30, tzinfo=UTC)

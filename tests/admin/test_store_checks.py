@@ -12,7 +12,7 @@ from alembic import command
 from tests.admin.house import damage, files, make, unseen
 from tornadochat.admin.report import Finding
 from tornadochat.admin.store_checks import FULL_BYTES, IN_USE, LOW_BYTES, UNUSED, check_store, space
-from tornadochat.store.migrate import alembic_config
+from tornadochat.store.upgrade import alembic_config
 from tornadochat.store.upkeep import Claim, revisions
 
 

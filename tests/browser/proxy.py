@@ -11,10 +11,11 @@ PREFIX = "/chat/"
 class Proxy:
     """One thread a direction: plain, and quick enough for a few browsers."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, prefix: str = PREFIX) -> None:
         self._server = port
+        self._prefix = prefix.encode()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}{PREFIX}"
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}{prefix}"
         self._refused: re.Pattern[bytes] | None = None
         self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -63,7 +64,7 @@ class Proxy:
                 # A request begins with its chunk: browsers wait for one answer before they ask again.
                 if self._refused and self._refused.search(chunk.partition(b"\r\n")[0]):
                     break
-                server.sendall(re.sub(rb"\A(GET|POST|HEAD) /chat/", rb"\1 /", chunk))
+                server.sendall(re.sub(rb"\A(GET|POST|HEAD) " + self._prefix, rb"\1 /", chunk))
                 chunk = client.recv(65536)
         self._end(client, server)
 

@@ -1,12 +1,14 @@
 """On a phone, by keyboard alone, for a screen reader, in light and dark."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.house import Visitors
+from tests.browser.house import Server, Visitors
+from tests.browser.proxy import Proxy
 
 AXE = Path(__file__).parent.parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
@@ -125,6 +127,12 @@ def test_everything_is_reached_by_keyboard_alone(visitors: Visitors) -> None:
     expect(tab.page.get_by_role("button", name="Stay")).to_be_focused()
     keys.press("Escape")
     expect(tab.page.get_by_role("button", name="Sign out")).to_be_focused()
+    for way_out in ("Stay", "Close"):
+        keys.press("Enter")
+        tab.page.get_by_role("dialog").get_by_role("button", name=way_out).focus()
+        keys.press("Enter")
+        expect(tab.page.get_by_role("dialog")).to_be_hidden()
+        expect(tab.page.get_by_role("button", name="Sign out")).to_be_focused()
 
 
 def test_new_messages_are_read_out(visitors: Visitors) -> None:
@@ -144,3 +152,22 @@ def test_nothing_moves_for_those_who_do_not_want_it(visitors: Visitors) -> None:
     alice.page.context.set_offline(True)
     expect(alice.page.get_by_text("You are offline.")).to_be_visible()
     assert alice.page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("prefix", ["/", "/a/rather/long/way/to/the/messages/of/everybody/in/this/house/"])
+@pytest.mark.parametrize("width", [360, 412, 800, 1280])
+def test_the_first_steps_fit_any_width(visitors: Visitors, server: Server, width: int, prefix: str) -> None:
+    with closing(Proxy(server.port, prefix)) as proxy:
+        context = visitors.browser(viewport={"width": width, "height": 700})
+        alice = visitors.tab(context, proxy.url.replace("127.0.0.1", "localhost")).enter("alice")
+        expect(alice.page.get_by_role("heading", name="You are the first one here.")).to_be_visible()
+        assert alice.page.evaluate("document.documentElement.scrollWidth") <= width
+        for name in ("Copy the address", "Copy the command"):
+            button = alice.page.get_by_role("button", name=name)
+            button.scroll_into_view_if_needed()
+            box = button.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= width
+        # The whole of it is to be read, in lines of its own box.
+        for code in alice.page.locator(".steps code").all():
+            assert code.evaluate("(code) => code.scrollWidth <= code.clientWidth")

@@ -4,9 +4,10 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.house import Tab, Visitors
+from tests.browser.house import Server, Tab, Visitors
 
 COUNT = 600
+LONG = 50_000
 ELEMENTS = 120
 
 TOPMOST = """(region) => {
@@ -15,6 +16,37 @@ TOPMOST = """(region) => {
     const bubble = all.find((one) => place(one).bottom > place(region).top);
     return bubble && { text: bubble.innerText.split("\\n")[1] ?? bubble.innerText, y: place(bubble).top };
 }"""
+
+TO_THE_FIRST = """async (region) => {
+    const bubbles = () => [...region.querySelectorAll("article")];
+    let most = 0;
+    do {
+        region.scrollTop = 0;
+        await new Promise((next) => requestAnimationFrame(next));
+        most = Math.max(most, bubbles().length);
+    } while (!bubbles().some((one) => one.textContent.includes("message 00001.")));
+    return most;
+}"""
+"""Goes up until nothing is above; gives how many bubbles there were at most."""
+
+
+def lengthen(server: Server, count: int) -> None:
+    """Makes the one conversation there is that long, in turns, while the server is not there."""
+    server.stop()
+    [(room, low, high, last, number, at)] = server.query("SELECT id, low, high, seq, number, at FROM room")
+    [(lows,)] = server.query("SELECT lows FROM message")
+    rows = []
+    for seq in range(last + 1, count + 1):
+        sender, recipient = (low, high) if seq % 2 else (high, low)
+        lows += sender == low
+        content = f"message {seq:05}." + " more words" * (seq * 7 % 60)
+        rows.append((number + seq, room, seq, sender, recipient, content, at + seq, 0, lows))
+    server.query(
+        "INSERT INTO message (number, room, seq, sender, recipient, content, at, connection, lows)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *rows,
+    )
+    server.start()
 
 
 def fill(visitors: Visitors) -> Tab:
@@ -26,6 +58,20 @@ def fill(visitors: Visitors) -> Tab:
     alice.open("bob")
     expect(alice.bubble(f"message {COUNT}.")).to_be_in_viewport()
     return alice
+
+
+def jumps(alice: Tab, times: int) -> list[Any]:
+    """What was at the top and has not moved down by what was scrolled, wherever older ones came in."""
+    found: list[Any] = []
+    for _ in range(times):
+        before = alice.messages.evaluate(TOPMOST)
+        alice.page.mouse.wheel(0, -200)
+        alice.page.wait_for_timeout(60)
+        bubble = alice.bubble(before["text"])
+        box = bubble.first.bounding_box() if bubble.count() else None
+        if box is None or abs(box["y"] - before["y"] - 200) > 40:
+            found.append((before, box))
+    return found
 
 
 def test_all_of_a_long_conversation_is_reached_by_scrolling(visitors: Visitors) -> None:
@@ -44,19 +90,8 @@ def test_all_of_a_long_conversation_is_reached_by_scrolling(visitors: Visitors) 
 
 def test_what_is_read_stays_in_its_place_when_older_messages_come(visitors: Visitors) -> None:
     alice = fill(visitors)
-    region = alice.messages
-    region.hover()
-    jumps: list[Any] = []
-    for _ in range(60):
-        before = region.evaluate(TOPMOST)
-        alice.page.mouse.wheel(0, -200)
-        alice.page.wait_for_timeout(60)
-        bubble = alice.bubble(before["text"])
-        box = bubble.first.bounding_box() if bubble.count() else None
-        # Whatever was at the top has moved down by what was scrolled, wherever older ones came in.
-        if box is None or abs(box["y"] - before["y"] - 200) > 40:
-            jumps.append((before, box))
-    assert jumps == []
+    alice.messages.hover()
+    assert jumps(alice, 60) == []
 
 
 def test_new_messages_do_not_pull_away_who_reads_older_ones(visitors: Visitors) -> None:
@@ -70,3 +105,28 @@ def test_new_messages_do_not_pull_away_who_reads_older_ones(visitors: Visitors) 
     bob.write(bob.id_of("alice"), "elsewhere")
     expect(alice.person("carol")).to_contain_text("1 unread")
     assert alice.messages.evaluate(TOPMOST) == before
+
+
+def test_fifty_thousand_messages_are_as_smooth_as_a_few(visitors: Visitors, server: Server) -> None:
+    alice, bob = visitors.enter("alice", viewport={"width": 900, "height": 700}), visitors.peer("bob")
+    bob.write(bob.id_of("alice"), "message 00001.")
+    expect(alice.person("bob")).to_contain_text("message 00001.")
+    alice.page.goto("about:blank")
+    lengthen(server, LONG)
+    alice.page.goto(alice.url)
+    alice.open("bob")
+    expect(alice.bubble(f"message {LONG}.")).to_be_in_viewport()
+    assert alice.messages.evaluate(TO_THE_FIRST) < ELEMENTS
+    # All of them are in the list now, and it moves as a short one does.
+    alice.messages.hover()
+    alice.page.mouse.wheel(0, -5_000)
+    expect(alice.bubble("message 00001.")).to_be_in_viewport()
+    alice.page.mouse.wheel(0, 6_000)
+    expect(alice.bubble("message 00001.")).to_have_count(0)
+    assert jumps(alice, 15) == []
+    alice.page.get_by_role("button", name="Go to the latest message").click()
+    expect(alice.bubble(f"message {LONG}.")).to_be_in_viewport()
+    alice.write("and one more")
+    expect(alice.bubble("and one more")).to_be_in_viewport()
+    expect(alice.bubble("and one more")).to_have_attribute("data-state", "sent")
+    assert alice.bubbles.count() < ELEMENTS

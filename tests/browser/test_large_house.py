@@ -61,9 +61,30 @@ def test_everyone_in_a_large_house_can_be_reached(visitors: Visitors, server: Se
     expect(partners.first).to_contain_text(STRANGERS[249])
 
 
+def test_of_a_stranger_the_page_says_what_is_so_when_one_opens_the_conversation(
+    visitors: Visitors, server: Server
+) -> None:
+    settle(server)
+    alice, aaron = visitors.enter("alice"), visitors.peer("aaron")
+    alice.page.reload()
+    expect(alice.person("aaron")).to_contain_text("online")
+    expect(alice.page.get_by_role("heading", name="You are the first one here.")).to_have_count(0)
+    aaron.close()
+    other = visitors.peer("abel")
+    while next(one for one in other.command("users", {"query": "aaron"})["users"])["connected"]:
+        pass
+    # The server says nothing of the coming and going of strangers.
+    alice.open("aaron")
+    expect(alice.page.locator(".conversation header")).to_contain_text("offline")
+    expect(alice.person("aaron")).to_contain_text("offline")
+
+
 def test_a_large_house_is_searched_page_by_page(visitors: Visitors, server: Server) -> None:
     settle(server)
     alice = visitors.enter("alice")
+    # Nobody she has talked with, and yet she is not alone.
+    expect(alice.page.get_by_text("Choose somebody to write to.")).to_be_visible()
+    expect(alice.page.get_by_role("heading", name="You are the first one here.")).to_have_count(0)
     alice.page.get_by_role("searchbox", name="Search people").fill("STRANGER 1")
     found = alice.people.get_by_role("region", name="Found").get_by_role("button")
     expect(found).to_have_count(50)

@@ -111,12 +111,42 @@ def test_one_notification_for_all_tabs_and_none_while_somebody_looks(visitors: V
     assert first.page.evaluate("window.notified") == second.page.evaluate("window.notified") == []
     second.page.evaluate("() => { window.looking = false; dispatchEvent(new Event('blur')); }")
     bob.write(to, "while nobody looks")
-    expect(second.person("bob")).to_contain_text("2 unread")
-    first.page.wait_for_timeout(400)
+    bob.write(to, "still nobody")
+    expect(second.person("bob")).to_contain_text("3 unread")
+    second.page.wait_for_timeout(600)
     shown = [*first.page.evaluate("window.notified"), *second.page.evaluate("window.notified")]
-    assert [title for title, _, _ in shown] == ["bob", "bob"]
-    # One tag: the browser shows the second in the place of the first.
-    assert len({tag for _, _, tag in shown}) == 1
+    assert sorted((title, body) for title, body, _ in shown) == [
+        ("bob", "still nobody"),
+        ("bob", "while nobody looks"),
+    ]
+
+
+def test_who_has_missed_much_is_led_to_where_it_begins(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    to = bob.id_of("alice")
+    bob.write(to, "old")
+    alice.open("bob")
+    expect(alice.person("bob")).not_to_contain_text("unread")
+    alice.open("you")
+    # More than a page of the history, and many more than the list of people brings.
+    bob.write(to, *[f"new {number:03}" for number in range(1, 151)])
+    expect(alice.person("bob")).to_contain_text("99+")
+    alice.page.reload()
+    alice.open("bob")
+    expect(alice.bubble("new 150")).to_be_in_viewport()
+    alice.page.get_by_role("button", name="150 new messages").click()
+    expect(alice.page.get_by_text("New messages", exact=True)).to_be_in_viewport()
+    expect(alice.bubble("new 001")).to_be_in_viewport()
+    expect(alice.page.get_by_role("button", name="150 new messages")).to_have_count(0)
+    alice.page.get_by_role("button", name="Go to the latest message").click()
+    expect(alice.bubble("new 150")).to_be_in_viewport()
+    # Few are all in sight, and nothing is to be offered.
+    alice.open("you")
+    bob.write(to, "one more")
+    expect(alice.person("bob")).to_contain_text("1 unread")
+    alice.open("bob")
+    expect(alice.bubble("one more")).to_be_in_viewport()
+    expect(alice.page.get_by_role("button", name="1 new message")).to_have_count(0)
 
 
 def test_the_icon_of_the_tab_has_a_badge_while_something_is_unread(visitors: Visitors) -> None:

@@ -7,6 +7,7 @@ import time
 from playwright.sync_api import expect
 
 from tests.browser.house import Server, Visitors
+from tests.browser.proxy import Proxy
 
 
 def test_a_session_survives_a_reload_and_is_shared_by_all_tabs(visitors: Visitors) -> None:
@@ -95,8 +96,46 @@ def test_a_session_that_the_server_no_longer_knows_is_over(visitors: Visitors) -
         }"""
     )
     alice.page.reload()
-    expect(alice.page.get_by_text("Your session has ended. Choose a name to come back.")).to_be_visible()
+    expect(
+        alice.page.get_by_text("Your session has ended: the server does not know it any more.")
+    ).to_be_visible()
     alice.enter("alice")
+
+
+def test_what_was_not_sent_outlasts_a_session_that_ends_elsewhere(
+    visitors: Visitors, server: Server, proxy: Proxy
+) -> None:
+    visitors.tolerate()
+    visitors.peer("bob")
+    context = visitors.browser(permissions=["clipboard-read", "clipboard-write"])
+    alice, second = visitors.tab(context, proxy.url).enter("alice"), visitors.tab(context, proxy.url)
+    second.page.goto(second.url)
+    second.wait_in()
+    alice.open("bob")
+    proxy.refuse(rb"/socket\.io/")
+    alice.write("one", "two")
+    alice.composer.fill("half a thought")
+    server.stop()
+    server.query("DELETE FROM session WHERE user IN (SELECT id FROM user WHERE username = 'alice')")
+    server.start()
+    proxy.mend()
+    for tab in (alice, second):
+        expect(tab.page.get_by_role("heading", name="2 messages and 1 draft were not sent")).to_be_visible()
+        expect(tab.page.get_by_text("session")).to_contain_text("ended")
+        expect(tab.page.get_by_text("You have signed out.")).to_have_count(0)
+    alice.page.get_by_role("button", name="Copy all").click()
+    expect(alice.page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = alice.page.evaluate("navigator.clipboard.readText()")
+    assert copied == "bob:\none\n\nbob:\ntwo\n\nbob:\nhalf a thought"
+    alice.page.get_by_label("What shall people call you?").fill("carol")
+    alice.page.get_by_role("button", name="Come in").click()
+    alice.wait_in()
+    second.wait_in()
+    # Nothing of it is handed to whoever comes in next.
+    for tab in (alice, second):
+        tab.open("bob")
+        expect(tab.composer).to_have_value("")
+        expect(tab.page.get_by_text("Nothing here yet. Say hello.")).to_be_visible()
 
 
 def test_a_name_that_cannot_be_is_refused_with_a_reason(visitors: Visitors) -> None:

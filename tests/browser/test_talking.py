@@ -110,6 +110,28 @@ def test_drafts_are_kept_per_conversation(visitors: Visitors) -> None:
     expect(alice.composer).to_have_value("for bob")
 
 
+def test_a_draft_is_not_lost_to_what_another_tab_sends(visitors: Visitors) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    alice.open("bob")
+    second = visitors.tab(alice.page.context, alice.page.url)
+    second.page.goto(second.url)
+    expect(second.composer).to_be_visible()
+    alice.composer.fill("a long text that needs some thought")
+    expect(second.composer).to_have_value("a long text that needs some thought")
+    second.composer.fill("short")
+    alice.page.reload()
+    expect(alice.composer).to_have_value("a long text that needs some thought")
+    second.composer.press("Enter")
+    assert bob.event("private message")["content"] == "short"
+    alice.reads("short")
+    expect(alice.composer).to_have_value("a long text that needs some thought")
+    # It goes out once, from wherever it is sent.
+    expect(second.composer).to_have_value("a long text that needs some thought")
+    second.composer.press("Enter")
+    expect(alice.composer).to_have_value("")
+    alice.reads("short", "a long text that needs some thought")
+
+
 def test_a_message_to_oneself_is_a_note(visitors: Visitors) -> None:
     alice = visitors.enter("alice")
     alice.open("you")
@@ -127,7 +149,7 @@ def test_a_message_that_is_too_long_is_not_sent(visitors: Visitors, length: int)
     alice.composer.fill("😀" * length)
     send = alice.page.get_by_role("button", name="Send")
     if length > 10_000:
-        expect(alice.page.get_by_text("1 characters too many")).to_be_visible()
+        expect(alice.page.get_by_text("1 character too many")).to_be_visible()
         expect(send).to_be_disabled()
     else:
         send.click()

@@ -35,7 +35,10 @@ class Link:
 
     def deliver(self, *numbers: int) -> None:
         for number in numbers:
-            self.connection.deliver(said(number), online=present)
+            self.take(said(number))
+
+    def take(self, event: LogEvent, online: Callable[[str], bool] = present) -> None:
+        self.connection.deliver(event, event.other(ANN.id), online)
 
     @property
     def contents(self) -> list[str]:
@@ -65,14 +68,14 @@ def test_a_connection_that_catches_up_only_notes_what_is_published() -> None:
 
 def test_the_sending_connection_gets_no_event_but_moves_on() -> None:
     link = Link()
-    link.connection.deliver(said(4, ANN, BOB, link.connection.id), online=present)
+    link.take(said(4, ANN, BOB, link.connection.id))
     assert link.transport.events == []
     assert link.connection.position == 4
 
 
 def test_the_other_connections_of_the_sender_get_the_event() -> None:
     link = Link()
-    link.connection.deliver(said(4, ANN, BOB, link.connection.id + 1), online=present)
+    link.take(said(4, ANN, BOB, link.connection.id + 1))
     assert link.contents == ["no. 4"]
 
 
@@ -83,8 +86,8 @@ def test_connections_have_ids_of_their_own() -> None:
 @pytest.mark.parametrize("there", [True, False])
 def test_a_stranger_is_introduced_before_their_first_message(there: bool) -> None:
     link = Link(told=())
-    link.connection.deliver(said(1, EVE), online=lambda _: there)
-    link.connection.deliver(said(2, EVE), online=lambda _: not there)
+    link.take(said(1, EVE), lambda _: there)
+    link.take(said(2, EVE), lambda _: not there)
     assert link.transport.names == ["user connected", "private message", "private message"]
     assert link.transport.events[0][1] == {
         "userID": EVE.id,
@@ -96,13 +99,13 @@ def test_a_stranger_is_introduced_before_their_first_message(there: bool) -> Non
 
 def test_who_writes_to_a_stranger_is_introduced_to_them() -> None:
     link = Link(told=())
-    link.connection.deliver(said(1, ANN, EVE, link.connection.id), online=present)
+    link.take(said(1, ANN, EVE, link.connection.id))
     assert link.transport.names == ["user connected"]
 
 
 def test_nobody_is_introduced_to_oneself() -> None:
     link = Link(told=())
-    link.connection.deliver(said(1, ANN, ANN), online=present)
+    link.take(said(1, ANN, ANN))
     assert link.transport.names == ["private message"]
 
 
@@ -182,7 +185,7 @@ def test_a_link_that_a_send_finds_gone_does_not_fall_behind() -> None:
         return True
 
     online: Callable[[str], bool] = gone
-    link.connection.deliver(said(1, EVE), online=online)
+    link.take(said(1, EVE), online)
     assert link.behind == []
 
 
@@ -202,6 +205,6 @@ def test_what_may_be_lost_is_sent_to_who_is_live_and_reads_and_moves_nothing() -
 def test_a_mark_introduces_whom_the_connection_was_not_told_of_as_a_message_does() -> None:
     link = Link(told=())
     mark = Mark(4, ANN.id, BOB.id, ANN.id, "read", 2, 9)
-    link.connection.deliver(events.mark(mark, BOB, ANN, "e"), online=present)
+    link.take(events.mark(mark, BOB, ANN, "e"))
     assert link.transport.names == ["user connected", "read"]
     assert link.connection.position == 4

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "chat.db"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What opens a house is tried with every kind of store, unless it is about files."""
+    if "kind" in metafunc.fixturenames:
+        about_files = {"path", "faults", "tmp_path"} & set(signature(metafunc.function).parameters)
+        if metafunc.definition.get_closest_marker("sqlite"):
+            about_files.add("sqlite")
+        metafunc.parametrize("kind", ["sqlite"] if about_files else ["sqlite", "memory"])
+
+
 @pytest.fixture
-def open_house(io_loop: IOLoop, path: Path) -> Iterator[Callable[..., Awaitable[House]]]:
-    """Opens a store on `path`, closed at the end of the test."""
+def open_house(io_loop: IOLoop, path: Path, kind: str) -> Iterator[Callable[..., Awaitable[House]]]:
+    """Opens a store of this kind, on `path` if it has a file, closed at the end of the test."""
     houses: list[House] = []
+    place = path if kind == "sqlite" else None
 
     async def open_house(**options: Any) -> House:
-        houses.append(await House.open(path, **options))
+        houses.append(await House.open(place, **options))
         return houses[-1]
 
     yield open_house

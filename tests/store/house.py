@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from tornadochat.models import Batch, Draft, Logged, Marked, Marking, MarkKind, Message, Outcome, Stored, User
 from tornadochat.store import Store
+from tornadochat.store.memory import MemoryStore
+from tornadochat.store.sqlite import SQLiteStore
 
 When = Literal["before", "after"]
 
@@ -17,10 +19,15 @@ class House:
         self.batches: list[Batch] = []
 
     @classmethod
-    async def open(cls, path: Path, **options: Any) -> "House":
+    async def open(cls, path: Path | None, **options: Any) -> "House":
+        """A store on a file, or without one in memory."""
         house = cls()
-        options = {"durability": "normal", "listener": house.listen, **options}
-        house.store = await Store.open(f"sqlite:///{path}", **options)
+        options = {"listener": house.listen, **options}
+        if path is None:
+            house.store = MemoryStore(**options)
+        else:
+            options = {"durability": "normal", **options}
+            house.store = await SQLiteStore.open(f"sqlite:///{path}", **options)
         return house
 
     def listen(self, batch: Batch) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.store.house import House
-from tornadochat.store import Store, StoreError
+from tornadochat.store import StoreError
 from tornadochat.store.claim import Claim, is_claimed, lock_of
+from tornadochat.store.sqlite import SQLiteStore
 
 
-async def open_store(path: Path) -> Store:
-    return await Store.open(f"sqlite:///{path}", durability="full", listener=lambda _: None)
+async def open_store(path: Path) -> SQLiteStore:
+    return await SQLiteStore.open(f"sqlite:///{path}", durability="full", listener=lambda _: None)
 
 
 @pytest.mark.gen_test

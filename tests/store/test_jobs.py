@@ -20,6 +20,8 @@ from tornadochat.store.writer import Writer
 
 Open = Callable[..., Awaitable[House]]
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:

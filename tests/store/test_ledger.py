@@ -11,6 +11,8 @@ from tornadochat.models import Refused, Stored
 from tornadochat.store.migrate import migrate
 
 Open = Callable[..., Awaitable[House]]
+
+pytestmark = pytest.mark.sqlite
 UNAVAILABLE = Refused("unavailable")
 
 
@@ -62,24 +64,42 @@ async def test_of_a_failed_batch_what_was_stored_before_is_still_answered(
 
 @pytest.mark.gen_test
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_failure_among_single_retries_keeps_what_came_before_it(
+async def test_who_is_unknown_is_told_so_by_a_batch_that_fails(
     open_house: Open, faults: Faults, when: When
 ) -> None:
     house = await open_house(connect=faults.connect)
     ann, bob = await house.people("ann", "bob")
-    # The whole batch, which the ghost makes fail, and the first single one are let through.
-    faults.fail("INSERT INTO message", when, skip=2)
+    faults.fail("INSERT INTO message", when)
     ghost = type(ann)("0123456789abcdef", "ghost")
     outcomes = await together(
-        house.post(ann, bob, "one"), house.post(ann, bob, "two", "c2"), house.post(ann, ghost, "x")
+        house.post(ann, bob, "one"), house.post(ann, ghost, "x"), house.post(ann, bob, "two", "c2")
     )
-    assert isinstance(outcomes[0], Stored)
-    assert outcomes[1:] == [UNAVAILABLE] * 2
+    assert outcomes == [UNAVAILABLE, Refused("unknown_user"), UNAVAILABLE]
     again = await house.send(ann, bob, "two", "c2")
     assert isinstance(again, Stored)
     assert again.duplicate == (when == "after")
-    assert [message.number for message in house.published] == [1, 2]
-    assert [message.content for message in house.published] == ["one", "two"]
+    assert again.message.seq == (2 if when == "after" else 1)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_could_not_be_indexed_is_not_missing_from_a_read(
+    open_house: Open, faults: Faults, when: When
+) -> None:
+    house = await open_house(connect=faults.connect)
+    ann, bob = await house.people("ann", "bob")
+    said = [await house.said(ann, bob, text, text) for text in ("one", "two")]
+    faults.fail("UPDATE indexing", when)
+    assert await house.store.log_after(bob.id, 0, 9) == said, "by opening the database again"
+    assert await house.send(ann, bob, "one", "one") == Stored(said[0], duplicate=True)
+    assert (await house.said(ann, bob, "three")).seq == 3
+    faults.fail("UPDATE indexing", "before")
+    faults.locked_out = True
+    with pytest.raises(ChatError) as refused:
+        await house.store.log_after(bob.id, 0, 9)
+    assert refused.value.code is Code.unavailable, "rather than a page with a gap"
+    faults.locked_out = False
+    assert [logged.number for logged in await house.store.log_after(bob.id, 0, 9)] == [1, 2, 3]
 
 
 @pytest.mark.gen_test

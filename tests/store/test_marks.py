@@ -169,6 +169,7 @@ async def test_unread_is_counted_as_of_the_mark_or_of_the_snapshot_if_that_is_la
     assert theirs.unread is None
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_marks_and_counters_survive_a_restart(open_house: Open) -> None:
     house = await open_house()
@@ -243,6 +244,7 @@ async def test_a_message_that_is_refused_harms_no_mark_of_its_batch(open_house: 
     assert [logged.number for logged in house.heard] == [1, 2, 2, 3]
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_a_batch_of_marks_is_bounded_like_any_other(open_house: Open) -> None:
     house = await open_house()

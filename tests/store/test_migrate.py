@@ -1,5 +1,7 @@
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,11 +15,15 @@ from alembic.runtime.migration import MigrationContext
 
 from tests.store.house import House
 from tornadochat.models import Marked, User
-from tornadochat.store import Store, StoreError
-from tornadochat.store.migrate import alembic_config, migrate, path_of
+from tornadochat.store import StoreError
+from tornadochat.store.migrate import HEAD, migrate, path_of
 from tornadochat.store.schema import metadata
+from tornadochat.store.sqlite import SQLiteStore
+from tornadochat.store.upgrade import alembic_config, upgrade
 
 Open = Callable[..., Awaitable[House]]
+
+pytestmark = pytest.mark.sqlite
 
 
 def execute(path: Path, statement: str) -> None:
@@ -53,11 +59,24 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(path: Path) -> Non
     engine.dispose()
 
 
-def test_migrating_again_changes_nothing(path: Path) -> None:
+@pytest.mark.parametrize("again", [migrate, upgrade])
+def test_migrating_again_changes_nothing(path: Path, again: Callable[[Path], None]) -> None:
     migrate(path)
     before = dump(path)
-    migrate(path)
+    again(path)
     assert dump(path) == before
+
+
+def test_the_newest_schema_is_known_without_loading_what_makes_it(path: Path) -> None:
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    seen = "import sys; from tornadochat.store.migrate import migrate; from pathlib import Path"
+    done = f"migrate(Path({str(path)!r})); print('alembic' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", f"{seen}; {done}"], capture_output=True, check=True, text=True
+    )
+    assert found.stdout == "False\n"
 
 
 def migrate_to(path: Path, revision: str) -> None:
@@ -153,7 +172,7 @@ async def test_another_database_has_another_epoch(open_house: Open, tmp_path: Pa
 
 async def refusal(url: str) -> str:
     with pytest.raises(StoreError) as refused:
-        await Store.open(url, durability="full", listener=lambda _: None)
+        await SQLiteStore.open(url, durability="full", listener=lambda _: None)
     text = str(refused.value)
     assert "\n" not in text
     return text
@@ -191,7 +210,9 @@ async def test_a_locked_out_writer_is_refused_at_the_start(path: Path) -> None:
         raise sqlite3.OperationalError("unable to open database file")
 
     with pytest.raises(StoreError, match="unable to open"):
-        await Store.open(f"sqlite:///{path}", durability="full", listener=lambda _: None, connect=connect)
+        await SQLiteStore.open(
+            f"sqlite:///{path}", durability="full", listener=lambda _: None, connect=connect
+        )
 
 
 @pytest.mark.parametrize(

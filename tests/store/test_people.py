@@ -13,6 +13,7 @@ Open = Callable[..., Awaitable[House]]
 NOBODY = "0" * 16
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_a_secret_finds_its_session(open_house: Open) -> None:
     house = await open_house()
@@ -117,6 +118,7 @@ async def test_the_sweep_forgets_only_users_who_left_nothing_behind(open_house: 
     assert await house.store.sweep(expired_before=5_000, keep=[]) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_users_are_counted_across_restarts(open_house: Open) -> None:
     house = await open_house()

@@ -4,7 +4,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tests.conftest import ExpectLog
 from tornadochat.errors import ChatError, Code
@@ -21,8 +20,8 @@ def reader(path: Path) -> Iterator[Reader]:
     reader.close()
 
 
-def count(connection: sa.Connection) -> int:
-    return int(connection.exec_driver_sql("SELECT count(*) FROM user").scalar_one())
+def count(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM user").fetchone()[0])
 
 
 def sign_up(path: Path, key: int) -> None:
@@ -32,7 +31,7 @@ def sign_up(path: Path, key: int) -> None:
 
 @pytest.mark.gen_test
 async def test_all_statements_of_a_read_see_the_same_moment(reader: Reader, path: Path) -> None:
-    def look_twice(connection: sa.Connection) -> tuple[int, int]:
+    def look_twice(connection: sqlite3.Connection) -> tuple[int, int]:
         before = count(connection)
         sign_up(path, 1)
         return before, count(connection)
@@ -47,8 +46,8 @@ async def test_a_failure_is_unavailable_and_logged_without_parameters(
 ) -> None:
     expect_log("^ERROR tornadochat.store: reading failed: no such table: absent$")
 
-    def fail(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("SELECT * FROM absent WHERE x = ?", ("canary",))
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("SELECT * FROM absent WHERE x = ?", ("canary",))
 
     with pytest.raises(ChatError) as refused:
         await reader.run(fail)
@@ -60,4 +59,4 @@ async def test_a_failure_is_unavailable_and_logged_without_parameters(
 async def test_a_read_cannot_write(reader: Reader, expect_log: ExpectLog) -> None:
     expect_log("reading failed: attempt to write a readonly database")
     with pytest.raises(ChatError):
-        await reader.run(lambda connection: connection.exec_driver_sql("DELETE FROM user"))
+        await reader.run(lambda connection: connection.execute("DELETE FROM user"))

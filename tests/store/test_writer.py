@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.store.house import House
 from tornadochat.errors import ChatError
 from tornadochat.models import Batch, Logged, Outcome, Refused, Stored
 from tornadochat.store.connection import connect
+from tornadochat.store.log import INDEXED_AT_ONCE
 
 Open = Callable[..., Awaitable[House]]
 
@@ -25,6 +27,7 @@ async def test_what_arrives_during_a_hop_goes_together_in_the_next(open_house: O
     assert [len(batch.settled) for batch in house.batches] == [1, 20]
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_a_batch_is_bounded_by_number(open_house: Open) -> None:
     house = await open_house()
@@ -34,6 +37,7 @@ async def test_a_batch_is_bounded_by_number(open_house: Open) -> None:
     assert [message.content for message in house.published] == [str(i) for i in range(1_100)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 async def test_a_batch_is_bounded_by_size_and_never_empty(open_house: Open) -> None:
     house = await open_house()
@@ -71,6 +75,54 @@ async def test_what_the_listener_was_told_of_can_be_read(open_house: Open) -> No
     assert len(reads) == 20
     for number, read in reads:
         assert [message.number for message in await read] == [number]
+
+
+def indexed(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute("SELECT number FROM indexing").fetchone()
+    return int(number)
+
+
+@pytest.mark.gen_test
+async def test_who_reads_waits_for_the_indexes_and_nobody_else_does(open_house: Open, path: Path) -> None:
+    house = await open_house()
+    ann, bob = await house.people("ann", "bob")
+    assert [(await house.said(ann, bob, text)).number for text in ("one", "two")] == [1, 2]
+    assert indexed(path) == 0
+    page = await asyncio.gather(*[house.store.log_after(ann.id, 0, 10) for _ in range(3)])
+    assert [[logged.number for logged in found] for found in page] == [[1, 2]] * 3
+    assert indexed(path) == 2
+
+
+@pytest.mark.gen_test
+async def test_what_waits_to_be_indexed_is_bounded(open_house: Open, path: Path) -> None:
+    house = await open_house()
+    ann, bob = await house.people("ann", "bob")
+    posted = [house.post(ann, bob, str(i), str(i)) for i in range(10_000)]
+    await asyncio.gather(*posted)
+    assert 10_000 - indexed(path) < INDEXED_AT_ONCE + 500
+    assert await house.send(ann, bob, "0", "0") == Stored(house.published[0], duplicate=True)
+    assert await house.send(ann, bob, "9999", "9999") == Stored(house.published[-1], duplicate=True)
+
+
+@pytest.mark.gen_test
+async def test_the_indexes_are_written_when_there_is_nothing_else_to_do(open_house: Open, path: Path) -> None:
+    house = await open_house()
+    ann, bob = await house.people("ann", "bob")
+    await house.said(ann, bob, "hi")
+    for _ in range(100):
+        if indexed(path) == 1:
+            break
+        await asyncio.sleep(0.02)
+    assert indexed(path) == 1
+
+
+@pytest.mark.gen_test
+async def test_who_has_a_message_that_is_not_indexed_is_not_swept(open_house: Open) -> None:
+    house = await open_house()
+    ann, bob, eve = await house.people("ann", "bob", "eve")
+    await house.said(ann, bob, "hi")
+    assert await house.store.sweep(expired_before=2_000, keep=()) == [eve.id]
 
 
 @pytest.mark.gen_test
@@ -125,6 +177,7 @@ async def test_a_closed_store_refuses(open_house: Open) -> None:
             await call
 
 
+@pytest.mark.sqlite
 @pytest.mark.gen_test
 @pytest.mark.parametrize("durability", ["full", "normal"])
 async def test_the_database_is_as_durable_as_was_asked_for(open_house: Open, durability: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Self
+from typing import Self, cast
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 PATIENCE = 3.0
@@ -103,12 +103,10 @@ class Peer:
 
     def stop_reading(self) -> None:
         """Let the server's answers pile up."""
-        assert isinstance(self.writer.transport, asyncio.Transport)
-        self.writer.transport.pause_reading()
+        cast("asyncio.Transport", self.writer.transport).pause_reading()
 
     def read_on(self) -> None:
-        assert isinstance(self.writer.transport, asyncio.Transport)
-        self.writer.transport.resume_reading()
+        cast("asyncio.Transport", self.writer.transport).resume_reading()
 
     def cut(self) -> None:
         """Leave without a word."""

@@ -14,7 +14,7 @@ from tornadochat.errors import ChatError, Code
 from tornadochat.models import Appended
 from tornadochat.protocol import COMMANDS, Empty, HistoryReply, MessageReply, UsersReply
 from tornadochat.transports.dispatch import Dispatch
-from tornadochat.transports.inbox import Inbox
+from tornadochat.transports.inbox import Inbox, Intake
 
 
 class Door:
@@ -40,14 +40,8 @@ class Door:
     def inbox_of(self, connection: Connection, limit: int = 64) -> Inbox:
         transport = connection.transport
         assert isinstance(transport, FakeTransport)
-        inbox = Inbox(
-            self.dispatch,
-            transport,
-            limit=limit,
-            outbox_bytes=1000,
-            stalled=10.0,
-            on_stalled=lambda: None,
-        )
+        intake = Intake(self.dispatch, limit=limit, outbox_bytes=1000, stalled=10.0)
+        inbox = Inbox(intake, transport, lambda: None)
         inbox.open(connection)
         return inbox
 

@@ -11,7 +11,7 @@ from tests.fakes import Answers, FakeTransport, play, turns
 from tornadochat.delivery.connection import Connection
 from tornadochat.models import Session, User
 from tornadochat.service.replies import Reply
-from tornadochat.transports.inbox import Call, Inbox
+from tornadochat.transports.inbox import Call, Inbox, Intake
 
 
 class Desk:
@@ -25,14 +25,8 @@ class Desk:
         self.stalls = 0
         self.transport = FakeTransport()
         self.taken = 0
-        self.inbox = Inbox(
-            self.dispatch,
-            self.transport,
-            limit=limit,
-            outbox_bytes=100,
-            stalled=stalled,
-            on_stalled=self.stall,
-        )
+        self.intake = Intake(self.dispatch, limit=limit, outbox_bytes=100, stalled=stalled)
+        self.inbox = Inbox(self.intake, self.transport, self.stall)
         if opened:
             self.open()
 

@@ -80,7 +80,7 @@ class CatchUp:
         for event in page:
             if connection.crowded or not connection.open:
                 return False
-            connection.serve(event, online=self._online)
+            connection.serve(event, event.other(connection.user.id), self._online)
         return len(page) < PAGE and connection.open
 
     def _release(self, connection: Connection) -> None:

@@ -34,6 +34,7 @@ class Connection:
         "snapshot",
         "told",
         "transport",
+        "user",
         "watched",
     )
 
@@ -48,6 +49,7 @@ class Connection:
         """`behind` is called when the reader has more than `outbox_bytes` waiting: catch it up."""
         self.id = secrets.randbits(CONNECTION_ID_BITS)
         self.session = session
+        self.user = session.user
         self.transport = transport
         self.open = True
         self.live = False
@@ -63,30 +65,28 @@ class Connection:
         self._behind = behind
 
     @property
-    def user(self) -> User:
-        """Whose connection this is."""
-        return self.session.user
-
-    @property
     def crowded(self) -> bool:
         """Whether the reader leaves so much unread that it is to be sent no more for now."""
         return self.transport.buffered > self._outbox_bytes
 
-    def deliver(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
-        """Takes an event that has just been published: sends it, or notes that the log holds it."""
+    def deliver(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:
+        """Takes an event that has just been published: sends it, or notes that the log holds it.
+
+        `other` is the other person of its conversation.
+        """
         if not self.live:
             self.noted = event.number
         elif event.number > self.position:
-            self.serve(event, online=online)
-            self._keep_up()
+            self.serve(event, other, online)
+            if self.transport.buffered > self._outbox_bytes and self.live:
+                self.fall_behind()
 
-    def serve(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
+    def serve(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:
         """Sends the next event of the log; not to the connection that caused it.
 
         That one is introduced, too, to a person whom it had not been told of: its roster has them now.
         """
         self.position = event.number
-        other = event.other(self.user.id)
         if other.id not in self.told:
             self.introduce(other, online(other.id))
         if event.connection != self.id:
@@ -128,5 +128,5 @@ class Connection:
 
     def _keep_up(self) -> None:
         # A send may have found the link gone: then there is nobody to catch up.
-        if self.live and self.crowded:
+        if self.transport.buffered > self._outbox_bytes and self.live:
             self.fall_behind()

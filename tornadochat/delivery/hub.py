@@ -72,12 +72,15 @@ class Hub:
     def publish(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
         """Hands a durable event to the connections of those it concerns, and to no other."""
         for user_id in event.audience:
-            other = event.other(user_id).id
-            for connection in self.of(user_id):
-                if other not in connection.watched:
-                    self.watch(connection, (other,))
+            connections = self._by_user.get(user_id)
+            if connections is None:
+                continue
+            other = event.other(user_id)
+            for connection in connections:
+                if other.id not in connection.watched:
+                    self.watch(connection, (other.id,))
                 try:
-                    connection.deliver(event, online=online)
+                    connection.deliver(event, other, online)
                 except Exception:
                     self._failed(connection)
 

@@ -1,7 +1,8 @@
 """The HTTP server: Tornado's, with forwarding headers believed from named proxies only."""
 
 import ipaddress
-from collections.abc import Awaitable, Sequence
+import socket
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final
 
 from tornado.httpserver import HTTPServer
@@ -13,6 +14,8 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.web import Application
+
+from tornadochat.http.accepting import Acceptor
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -34,6 +37,13 @@ class Server(HTTPServer):
             body_timeout=BODY_SECONDS,
         )
         self._trusted = tuple(trusted)
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Accepts from these listening sockets, which from now on are the server's."""
+        for listening in sockets:
+            # As Tornado's own does it, but for who accepts; `stop` calls the handler and closes the socket.
+            self._sockets[listening.fileno()] = listening
+            self._handlers[listening.fileno()] = Acceptor(listening, self._handle_connection).stop
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Tornado's hook: one request begins."""

@@ -31,13 +31,14 @@ class Log:
         for logged in batch.recovered:
             for user_id in logged.audience:
                 self._hub.reread(user_id, logged.number)
+        publish, online = self._hub.publish, self._presence.online
         for entry, outcome in batch.settled:
             if isinstance(outcome, Stored):
                 if not outcome.duplicate:
-                    self._send(outcome.message, entry.sender, entry.recipient)
+                    publish(self._event(outcome.message, entry.sender, entry.recipient), online=online)
             elif isinstance(outcome, Marked):
                 for mark in outcome.marks:
-                    self._send(mark, entry.sender, entry.recipient)
+                    publish(self._event(mark, entry.sender, entry.recipient), online=online)
         for entry, outcome in batch.settled:
             try:
                 entry.settle(outcome)
@@ -52,9 +53,6 @@ class Log:
         for connection in self._hub.of(user_id):
             self._hub.watch(connection, others)
         return [self._event(logged, people[logged.sender], people[logged.recipient]) for logged in page]
-
-    def _send(self, logged: Logged, sender: User, recipient: User) -> None:
-        self._hub.publish(self._event(logged, sender, recipient), online=self._presence.online)
 
     def _event(self, logged: Logged, sender: User, recipient: User) -> LogEvent:
         epoch = self._store.epoch

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from tornadochat.store.migrate import StoreError
+from tornadochat.store.errors import StoreError
 
 
 class Claim:

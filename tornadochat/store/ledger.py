@@ -15,16 +15,27 @@ from tornadochat.store.log import UNAVAILABLE, Log
 _logger = logging.getLogger("tornadochat.store")
 
 
+class Work(msgspec.Struct, frozen=True):
+    """What one hop is to do: log the entries, run the jobs, put everything in the indexes."""
+
+    entries: Sequence[Appended] = ()
+    jobs: Sequence[Job[Any]] = ()
+    index: bool = False
+
+
 class Landing(msgspec.Struct):
     """What a hop brings back to the loop.
 
-    `last` is the highest number known to be committed; `users` the number of stored users before
+    `last` is the highest number known to be committed, `indexed` the one up to which the indexes are
+    written, and `indexing` tells that this hop tried to; `users` is the number of stored users before
     the jobs of this hop, where a failure made it necessary to count them again.
     """
 
     batches: list[Batch]
     jobs: Sequence[Job[Any]]
     last: int
+    indexed: int
+    indexing: bool = False
     users: int | None = None
 
 
@@ -36,11 +47,13 @@ class Ledger:
         self._reopen = reopen
         self._epoch = log.epoch
         self._last = log.last
+        self._indexed = log.indexed
         self._reason = ""
 
-    def hop(self, entries: Sequence[Appended], jobs: Sequence[Job[Any]]) -> Landing:
-        """Commit the entries, then the jobs. Never raises."""
-        landing = Landing([], jobs, self._last)
+    def hop(self, work: Work) -> Landing:
+        """Commit the entries, then the jobs, then the indexes. Never raises."""
+        entries, jobs = work.entries, work.jobs
+        landing = Landing([], jobs, self._last, self._indexed)
         self._mend(landing)
         if entries:
             outcomes = self._log.append(entries) if self._log else [UNAVAILABLE] * len(entries)
@@ -49,7 +62,12 @@ class Ledger:
         if jobs:
             self._run(jobs)
             self._mend(landing)
-        landing.last = self._last
+        if work.index:
+            landing.indexing = True
+            if self._log is not None:
+                self._log.index()
+                self._mend(landing)
+        landing.last, landing.indexed = self._last, self._indexed
         return landing
 
     def close(self) -> None:
@@ -76,7 +94,7 @@ class Ledger:
         statement that failed: it goes out before anything else is accepted.
         """
         if self._log is not None:
-            self._last = self._log.last
+            self._last, self._indexed = self._log.last, self._log.indexed
             if not self._log.broken:
                 return
             self._drop(self._log)
@@ -87,7 +105,7 @@ class Ledger:
                 _logger.error("the database cannot be opened: %s", error)
             self._reason = str(error)
             return
-        self._log, self._last, self._reason = log, log.last, ""
+        self._log, self._last, self._indexed, self._reason = log, log.last, log.indexed, ""
         landing.users = log.users
         if recovered:
             landing.batches.append(Batch([], recovered))

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from tornadochat.models import (
     Appended,
     Draft,
     Logged,
-    Marking,
+    Marked,
     Message,
     Millis,
     Outcome,
@@ -23,7 +24,9 @@ from tornadochat.store.connection import Connect, Durability, prepare_writing
 from tornadochat.store.keys import key_or_nobody
 from tornadochat.store.marks import UPSERT, Marks
 from tornadochat.store.people import probe
+from tornadochat.store.rooms import Pair, Room, Rooms
 from tornadochat.store.rows import MARK_FIELDS, MESSAGE_FIELDS, mark_of, message_of
+from tornadochat.store.values import Values
 
 _logger = logging.getLogger("tornadochat.store")
 
@@ -31,20 +34,17 @@ UNAVAILABLE: Final = Refused("unavailable")
 _CONFLICT: Final = Refused("conflict")
 _UNKNOWN_USER: Final = Refused("unknown_user")
 
-# A cached room is about 300 bytes; a batch, which needs all its rooms at once, has at most 500.
-_ROOMS_CACHED: Final = 20_000
+INDEXED_AT_ONCE: Final = 4096
+"""How much of the log is put in the indexes by one commit, and how long a run there may be."""
+
+_KEYS_CACHED: Final = 20_000
 
 # CROSS JOIN keeps SQLite from turning the join round: what was asked for leads, the index follows.
 EARLIER: Final = f"""
+WITH asked (sender, client_id) AS (VALUES {{rows}})
 SELECT {", ".join(f"message.{field}" for field in MESSAGE_FIELDS)}
-FROM json_each(?) AS asked CROSS JOIN message
-ON message.sender = asked.value ->> 0 AND message.client_id = asked.value ->> 1
-"""
-ROOMS: Final = """
-SELECT room.low, room.high, room.id, room.seq, message.lows, room.at
-FROM json_each(?) AS asked CROSS JOIN room
-ON room.low = asked.value ->> 0 AND room.high = asked.value ->> 1
-CROSS JOIN message ON message.room = room.id AND message.seq = room.seq
+FROM asked CROSS JOIN client ON client.sender = asked.sender AND client.client_id = asked.client_id
+CROSS JOIN message ON message.number = client.number
 """
 LAST: Final = """
 SELECT max(coalesce((SELECT max(number) FROM message), 0), coalesce((SELECT max(number) FROM mark), 0))
@@ -53,42 +53,40 @@ _NEWER: Final = f"SELECT {', '.join(MESSAGE_FIELDS)} FROM message WHERE number >
 _NEWER_MARKS: Final = f"SELECT {', '.join(MARK_FIELDS)} FROM mark WHERE number > ? ORDER BY number"
 _INSERT: Final = """
 INSERT INTO message (number, room, seq, sender, recipient, content, at, client_id, connection, lows)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-       value ->> 7, value ->> 8, value ->> 9
-FROM json_each(?)
+SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
 """
 
-_Pair = tuple[int, int]
 _Row = tuple[int, int, int, int, int, str, Millis, str | None, int, int]
-
-
-class _Room(msgspec.Struct):
-    id: int
-    seq: int
-    lows: int
-    at: Millis
+_Keyed = tuple[Appended, int, int]
+"""An entry, the key of its sender and that of its recipient."""
 
 
 class Log:
     """The log as its one writer sees it: the connection, and the counters from which it numbers.
 
-    `last` is the highest number known to be committed, `users` the number of stored users when the
-    log was opened. Once `broken`, the connection is in an unknown state: everything is refused, and
-    only opening another one tells what is durable.
+    `last` is the highest number known to be committed, `indexed` the one up to which the indexes hold
+    the messages, `users` the number of stored users when the log was opened. Once `broken`, the
+    connection is in an unknown state: everything is refused, and only opening another one tells what is
+    durable.
     """
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], Millis]) -> None:
+        """Puts everything in the indexes. Raises sqlite3.Error."""
         self.connection = connection
         self.broken = False
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         self.epoch: str = meta["epoch"]
         self.log_start = int(meta["log_start"])
         self.users: int = connection.execute("SELECT count(*) FROM user").fetchone()[0]
-        self.last = 0
-        self._last_room = 0
-        self._rooms: dict[_Pair, _Room] = {}
+        self.last: int = connection.execute(LAST).fetchone()[0]
+        self.indexed: int = connection.execute("SELECT number FROM indexing").fetchone()[0]
+        # What is not in the index `client` yet.
+        self._recent: dict[tuple[int, str], Message] = {}
         self._clock = clock
-        self._reload()
+        self._key = lru_cache(_KEYS_CACHED)(key_or_nobody)
+        self._find, self._insert = Values(EARLIER, 2), Values(_INSERT, 10)
+        self._index()
+        self._rooms = Rooms(connection)
 
     def newer(self, number: int) -> list[Logged]:
         """Everything above `number`, in log order. Raises sqlite3.Error."""
@@ -99,73 +97,92 @@ class Log:
     def append(self, entries: Sequence[Appended]) -> list[Outcome]:
         """Make the entries durable in one commit and tell what became of each, in their order.
 
-        Never raises. An error which is not the fault of an entry makes the log `broken`; entries that
-        may or may not be durable are then refused as `unavailable`.
+        Never raises. An error makes the log `broken`; entries that may or may not be durable are then
+        refused as `unavailable`.
         """
         try:
-            try:
-                return self._commit(entries)
-            except sqlite3.IntegrityError:
-                self._reload()
+            return self._commit(entries)
         except Exception as error:
             self._broke(error)
-        return [self._append_one(entry) for entry in entries]
+            return [UNAVAILABLE] * len(entries)
 
-    def _append_one(self, entry: Appended) -> Outcome:
-        if self.broken:
-            return UNAVAILABLE
+    def index(self) -> None:
+        """Put in the indexes whatever is not there yet. Never raises; an error makes the log `broken`."""
         try:
-            try:
-                return self._commit([entry])[0]
-            except sqlite3.IntegrityError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-                    raise
-                self._reload()
-                return _UNKNOWN_USER
+            self._index()
+            self._rooms.trim()
         except Exception as error:
             self._broke(error)
-            return UNAVAILABLE
+
+    def _index(self) -> None:
+        waiting = self.last - self.indexed
+        if waiting > 10 * INDEXED_AT_ONCE:
+            _logger.info("writing the indexes of %d messages, as a new version has to", waiting)
+        while self.indexed < self.last:
+            end = min(self.indexed + INDEXED_AT_ONCE, self.last)
+            self.connection.execute("UPDATE indexing SET number = ?", (end,))
+            self.indexed = end
+        self._recent.clear()
 
     def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
-        senders = [key_or_nobody(entry.sender.id) for entry in entries]
-        recipients = [key_or_nobody(entry.recipient.id) for entry in entries]
-        pairs = list(map(_pair, senders, recipients))
-        known = self._earlier(senders, entries)
-        self._load_rooms(pairs)
-        marks = self._marks(entries, senders, recipients)
-        now, number = self._clock(), self.last
+        key, recent, now, number = self._key, self._recent, self._clock(), self.last
+        keyed = [(entry, key(entry.sender.id), key(entry.recipient.id)) for entry in entries]
+        pairs = [(one, other) if one <= other else (other, one) for _, one, other in keyed]
+        rooms = self._rooms.of(pairs)
+        # In this order: what the marks have indexed is not among the recent any more.
+        marks = self._marks(keyed, rooms)
+        earlier = self._earlier(keyed)
         outcomes: list[Outcome] = []
-        rests_on: list[int] = []  # the message that each outcome is about, or in conflict with
         rows: list[_Row] = []
-        for entry, sender, recipient, pair in zip(entries, senders, recipients, pairs, strict=True):
-            if isinstance(entry, Marking):
+        for (entry, sender, recipient), pair in zip(keyed, pairs, strict=True):
+            room = rooms.get(pair)
+            # isinstance() is quick where it hits at once, as with most entries, and slow where it does not.
+            if not isinstance(entry, Draft):
                 assert marks is not None
-                marked = marks.move((entry, sender, recipient), self._rooms[pair], number + 1)
-                number += bool(marked.marks)
-                outcomes.append(marked)
-                rests_on.append(number if marked.marks else 0)
+                moved = (
+                    Marked(()) if room is None else marks.move((entry, sender, recipient), room, number + 1)
+                )
+                number += bool(moved.marks)
+                outcomes.append(moved)
                 continue
             client_id = entry.client_id
-            message = known.get((sender, client_id)) if client_id is not None else None
-            if message is not None:
-                outcomes.append(_again(entry, message))
-                rests_on.append(message.number)
+            if client_id is not None:
+                named = sender, client_id
+                first = recent.get(named) or earlier.get(named)
+                if first is not None:
+                    outcomes.append(_again(entry, first))
+                    continue
+            if room is None:
+                outcomes.append(_UNKNOWN_USER)
                 continue
             number += 1
-            message, row = self._number(entry, sender, recipient, now, number)
+            if not room.seq:
+                self._rooms.keep(pair, room)
+            message, row = _number(entry, sender, recipient, room, now, number)
             rows.append(row)
-            outcomes.append(Stored(message, duplicate=False))
-            rests_on.append(number)
+            outcomes.append(Stored(message, False))
             if client_id is not None:
-                known[sender, client_id] = message
+                recent[named] = message
             if marks is not None:
-                marks.note(self._rooms[pair])
+                marks.note(room)
         if number == self.last or self._write(rows, marks, number):
             return outcomes
+        resting = map(self._rests_on, keyed, outcomes)
         return [
             outcome if rest <= self.last else UNAVAILABLE
-            for outcome, rest in zip(outcomes, rests_on, strict=True)
+            for outcome, rest in zip(outcomes, resting, strict=True)
         ]
+
+    def _rests_on(self, keyed: _Keyed, outcome: Outcome) -> int:
+        """The number in the log without which the outcome would not be true."""
+        if isinstance(outcome, Stored):
+            return outcome.message.number
+        if isinstance(outcome, Marked):
+            return max((mark.number for mark in outcome.marks), default=0)
+        entry, sender, _ = keyed
+        named = isinstance(entry, Draft) and entry.client_id
+        first = self._recent.get((sender, named)) if named else None
+        return first.number if first is not None else 0
 
     def _write(self, rows: list[_Row], marks: Marks | None, last: int) -> bool:
         """Whether everything up to the number `last` is durable; if not, nobody can tell."""
@@ -175,92 +192,50 @@ class Log:
             if rows and moved:
                 self.connection.execute("BEGIN IMMEDIATE")
             if rows:
-                self.connection.execute(_INSERT, (_json(rows),))
+                self._insert.execute(self.connection, rows)
             if moved:
                 self.connection.execute(UPSERT, (_json(moved),))
             if rows and moved:
                 self.connection.execute("COMMIT")
-        except sqlite3.IntegrityError:
-            raise
         except Exception as error:
             self._broke(error)
             return False
         self.last = last
         return True
 
-    def _number(
-        self, draft: Draft, sender: int, recipient: int, now: Millis, number: int
-    ) -> tuple[Message, _Row]:
-        room = self._rooms[_pair(sender, recipient)]
-        room.seq += 1
-        room.lows += sender <= recipient
-        room.at = at = max(now, room.at)  # the clock may go back, a conversation may not
-        message = Message(
-            number,
-            draft.sender.id,
-            draft.recipient.id,
-            room.seq,
-            draft.content,
-            at,
-            draft.client_id,
-            draft.connection,
-        )
-        return message, (
-            number, room.id, room.seq, sender, recipient, draft.content, at, draft.client_id,
-            draft.connection, room.lows
-        )  # fmt: skip
-
-    def _earlier(self, senders: list[int], entries: Sequence[Appended]) -> dict[tuple[int, str], Message]:
-        """The messages that were stored before with the clientIDs of these drafts."""
+    def _earlier(self, keyed: Sequence[_Keyed]) -> dict[tuple[int, str], Message]:
+        """The indexed messages that were stored with the clientIDs of these drafts."""
         asked = [
             (sender, entry.client_id)
-            for sender, entry in zip(senders, entries, strict=True)
+            for entry, sender, _ in keyed
             if isinstance(entry, Draft) and entry.client_id is not None
         ]
         if not asked:
             return {}
-        found = self.connection.execute(EARLIER, (_json(asked),)).fetchall()
+        found = self._find.execute(self.connection, asked).fetchall()
         return {(row[1], row[6]): message_of(row) for row in found}
 
-    def _marks(self, entries: Sequence[Appended], senders: list[int], recipients: list[int]) -> Marks | None:
+    def _marks(self, keyed: Sequence[_Keyed], rooms: dict[Pair, Room]) -> Marks | None:
         """How far those had come who mark something; None, and nothing read, if nobody does."""
         asked = [
-            (entry, sender, recipient)
-            for entry, sender, recipient in zip(entries, senders, recipients, strict=True)
-            if isinstance(entry, Marking)
+            (entry, sender, recipient) for entry, sender, recipient in keyed if not isinstance(entry, Draft)
         ]
         if not asked:
             return None
         marks = Marks(self.connection, asked)
-        reading = [(entry.seq, self._rooms[_pair(*pair)]) for entry, *pair in asked if entry.kind == "read"]
-        marks.locate((room.id, seq) for seq, room in reading if 0 < seq < room.seq)
+        reading: list[tuple[int, Room]] = []
+        for entry, one, other in asked:
+            room = rooms.get((min(one, other), max(one, other)))
+            if room is not None and entry.kind == "read":
+                reading.append((entry.seq, room))
+        places = {(room.id, seq) for seq, room in reading if 0 < seq < room.seq}
+        if not marks.locate(places):
+            self._index()
+            marks.locate(places)
         # A seq at the end now may be below it when its turn comes.
         for _, room in reading:
             marks.note(room)
         return marks
-
-    def _load_rooms(self, pairs: list[_Pair]) -> None:
-        """Have the counters of these rooms in memory; a conversation without messages starts here."""
-        rooms = self._rooms
-        missing = [pair for pair in set(pairs) if pair not in rooms]
-        if missing:
-            for low, high, *counters in self.connection.execute(ROOMS, (_json(missing),)).fetchall():
-                rooms[low, high] = _Room(*counters)
-            for pair in missing:
-                if pair not in rooms:
-                    self._last_room += 1
-                    rooms[pair] = _Room(self._last_room, 0, 0, 0)
-        if len(rooms) > _ROOMS_CACHED:
-            needed = set(pairs)
-            self._rooms = {pair: room for pair, room in rooms.items() if pair in needed}
-
-    def _reload(self) -> None:
-        """Forget what was numbered in vain. Raises sqlite3.Error."""
-        self._rooms.clear()
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
-        self.last = self.connection.execute(LAST).fetchone()[0]
-        self._last_room = self.connection.execute("SELECT coalesce(max(id), 0) FROM room").fetchone()[0]
 
     def _broke(self, error: Exception) -> None:
         self.broken = True
@@ -282,8 +257,17 @@ def open_log(path: Path, connect: Connect, durability: Durability, clock: Callab
         raise
 
 
-def _pair(one: int, other: int) -> _Pair:
-    return (one, other) if one <= other else (other, one)
+def _number(
+    draft: Draft, sender: int, recipient: int, room: Room, now: Millis, number: int
+) -> tuple[Message, _Row]:
+    room.seq = seq = room.seq + 1
+    room.lows += sender <= recipient
+    room.at = at = max(now, room.at)  # the clock may go back, a conversation may not
+    content, client_id, connection = draft.content, draft.client_id, draft.connection
+    message = Message(number, draft.sender.id, draft.recipient.id, seq, content, at, client_id, connection)
+    return message, (
+        number, room.id, seq, sender, recipient, content, at, client_id, connection, room.lows
+    )  # fmt: skip
 
 
 def _again(draft: Draft, first: Message) -> Outcome:

@@ -1,23 +1,21 @@
-"""Marks as the writer's thread moves them, and the counting of what is unread."""
+"""Marks as the writer's thread moves them."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from tornadochat.models import Mark, Marked, Marking, MarkKind
+from tornadochat.store.progress import Progress, unread
+from tornadochat.store.rooms import Room
+from tornadochat.store.runs import Place, lows_at
 
 # CROSS JOIN keeps SQLite from turning the join round: what was asked for leads, the index follows.
 MARKS: Final = """
 SELECT mark.viewer, mark.sender, mark.recipient, mark.kind, mark.seq
 FROM json_each(?) AS asked CROSS JOIN mark
 ON mark.viewer = asked.value ->> 0 AND mark.sender = asked.value ->> 1 AND mark.recipient = asked.value ->> 2
-"""
-PLACES: Final = """
-SELECT message.room, message.seq, message.lows
-FROM json_each(?) AS asked CROSS JOIN message
-ON message.room = asked.value ->> 0 AND message.seq = asked.value ->> 1
 """
 # Without WHERE the parser would take ON CONFLICT for the condition of a join.
 UPSERT: Final = """
@@ -34,29 +32,13 @@ Asked = tuple[Marking, int, int]
 """A marking, the key of whose it is, and that of the other side."""
 
 
-class Room(Protocol):
-    """The counters of a conversation; see the tables `room` and `message`."""
-
-    id: int
-    seq: int
-    lows: int
-
-
-class _State(msgspec.Struct):
-    """How far one side has come: as it knows itself, and (`shown`) what the other may know as read."""
-
-    received: int = 0
-    read: int = 0
-    shown: int = 0
-
-
 class Marks:
     """The marks that one batch moves. `rows` is what is to be stored of them."""
 
     def __init__(self, connection: sqlite3.Connection, asked: Sequence[Asked]) -> None:
         """Reads how far everybody had come who is asked for. Raises sqlite3.Error."""
         self._connection = connection
-        self._states = {(sender, recipient): _State() for _, sender, recipient in asked}
+        self._states = {(sender, recipient): Progress() for _, sender, recipient in asked}
         self._places: dict[tuple[int, int], int] = {}
         self._rows: dict[_Key, _Row] = {}
         views = {(viewer, *pair) for pair in self._states for viewer in pair}
@@ -73,12 +55,10 @@ class Marks:
         """What is to be stored: of each mark the last place only."""
         return list(self._rows.values())
 
-    def locate(self, places: Iterable[tuple[int, int]]) -> None:
-        """Looks up the messages of these rooms and seqs, as far as they are stored. Raises sqlite3.Error."""
-        wanted = set(places)
-        if wanted:
-            for room, seq, lows in self._connection.execute(PLACES, (_json(wanted),)).fetchall():
-                self._places[room, seq] = lows
+    def locate(self, places: Collection[Place]) -> bool:
+        """Looks up the messages at these places; whether all are indexed. Raises sqlite3.Error."""
+        self._places |= lows_at(self._connection, places)
+        return self._places.keys() >= set(places)
 
     def note(self, room: Room) -> None:
         """The last message of the room is of this batch and not stored yet."""
@@ -88,7 +68,7 @@ class Marks:
         """What the marking moves, given the room as it is at this number of the log."""
         marking, sender, recipient = asked
         seq = min(marking.seq, room.seq)
-        own, theirs = self._advance(self._states[sender, recipient], marking, seq)
+        own, theirs = self._states[sender, recipient].advance(marking, seq)
         views = [(marking.sender, sender, own)]
         if sender != recipient:
             views.append((marking.recipient, recipient, theirs))
@@ -105,35 +85,9 @@ class Marks:
             marks.append(Mark(number, *people, kind, seq, marking.connection, count))
         return Marked(tuple(marks))
 
-    @staticmethod
-    def _advance(state: _State, marking: Marking, seq: int) -> tuple[MarkKind | None, MarkKind | None]:
-        """Moves the state; what of it each side is told, if anything."""
-        own: MarkKind | None = None
-        theirs: MarkKind | None = None
-        received = seq > state.received
-        if marking.kind == "received":
-            own = theirs = "received" if received else None
-        else:
-            own = "read" if seq > state.read else None
-            state.read = max(state.read, seq)
-            if marking.private:
-                theirs = "received" if received else None
-            else:
-                theirs = "read" if seq > state.shown else None
-                state.shown = max(state.shown, seq)
-        state.received = max(state.received, seq)
-        return own, theirs
-
     def _unread(self, room: Room, seq: int, sender: int, recipient: int) -> int:
         lows = room.lows if seq == room.seq else self._places[room.id, seq]
         return unread(sender, recipient, room.seq - seq, room.lows - lows)
-
-
-def unread(user: int, other: int, messages: int, lows: int) -> int:
-    """How many of so many messages, so many of which are by the lesser of the two, are the other's."""
-    if user == other:
-        return 0
-    return lows if other < user else messages - lows
 
 
 def _json(rows: Iterable[tuple[object, ...]]) -> str:

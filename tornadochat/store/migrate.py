@@ -1,22 +1,17 @@
 """Bring the database file to the schema of this version, at every start."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from tornadochat.store.connection import connect
+from tornadochat.store.errors import StoreError
+
+HEAD: Final = "0003"
+"""The schema of this version: the last of the migrations."""
 
 _SCHEME: Final = "sqlite:///"
-_MIGRATIONS: Final = Path(__file__).parent / "migrations"
-
-
-class StoreError(Exception):
-    """The store cannot be opened; the text says why, in one line, for the person who starts the server."""
 
 
 def path_of(url: str) -> Path:
@@ -34,55 +29,18 @@ def migrate(path: Path) -> None:
     Of several servers that start at once one does it, the others wait and find it done. Raises
     StoreError.
     """
+    if _revision(path) != HEAD:
+        # Alembic takes longer to load than all the rest of a start, which hardly ever needs it.
+        from tornadochat.store.upgrade import upgrade
+
+        upgrade(path)
+
+
+def _revision(path: Path) -> str | None:
+    """What the database says of its schema; None if it cannot be read, for whatever reason."""
     try:
-        if not path.exists():
-            # Private messages: nobody else's to read. SQLite gives its side files the same mode.
-            path.touch(mode=0o600)
-        engine = _engine(path)
-        try:
-            with engine.begin() as connection:
-                _upgrade(connection, path)
-        finally:
-            engine.dispose()
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from None
-    except (sqlite3.Error, sa.exc.DBAPIError, CommandError) as error:
-        reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        raise StoreError(f"{path}: {reason}") from None
-
-
-def alembic_config(connection: sa.Connection) -> Config:
-    """What Alembic needs to work on `connection`, without a file of its own."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
-def _upgrade(connection: sa.Connection, path: Path) -> None:
-    config = alembic_config(connection)
-    scripts = ScriptDirectory.from_config(config)
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current is None and sa.inspect(connection).get_table_names():
-        raise StoreError(f"{path}: the database of some other program")
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise StoreError(f"{path}: schema {current} is of a newer version of tornadochat than this one")
-    if current != scripts.get_current_head():
-        command.upgrade(config, "head")
-
-
-def _engine(path: Path) -> sa.Engine:
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool)
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        # Otherwise Python begins no transaction before a CREATE TABLE: half a schema could stay.
-        connection.isolation_level = None
-        connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute("PRAGMA journal_mode = WAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+        with closing(connect(path)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:
+        return None
+    return str(found[0][0]) if len(found) == 1 else None

@@ -63,13 +63,17 @@ def sweep(connection: sqlite3.Connection, expired_before: Millis, keep: Collecti
         "DELETE FROM session WHERE seen < ? AND id NOT IN (SELECT value FROM json_each(?))",
         (expired_before, _json(keep)),
     )
-    # Who has sent or received a message is a member of a room.
+    # Who has sent or received a message is a member of a room, once that is in the indexes.
     gone = connection.execute(
         """
         DELETE FROM user
         WHERE NOT EXISTS (SELECT 1 FROM session WHERE session.user = user.id)
         AND NOT EXISTS (SELECT 1 FROM room WHERE room.low = user.id)
         AND NOT EXISTS (SELECT 1 FROM room WHERE room.high = user.id)
+        AND id NOT IN (
+            SELECT sender FROM message WHERE number > (SELECT number FROM indexing)
+            UNION SELECT recipient FROM message WHERE number > (SELECT number FROM indexing)
+        )
         RETURNING id
         """
     ).fetchall()

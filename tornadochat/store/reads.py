@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-import sqlalchemy as sa
-
 from tornadochat.errors import ChatError, Code
 from tornadochat.store.connection import Connect, prepare_reading
 
@@ -25,12 +23,15 @@ class Reader:
     """Runs queries off the loop. Each sees everything that was committed before it was asked for."""
 
     def __init__(self, path: Path, connect: Connect) -> None:
-        self._engine = _engine(path, connect)
+        self._path = path
+        self._connect = connect
+        # Taken from and given back to by the threads, in one step each: there are no more than threads.
+        self._resting: list[sqlite3.Connection] = []
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store-reader")
         self._closed = False
 
     async def run(
-        self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """What `query` returns, given a connection and the arguments. Raises ChatError `unavailable`."""
         if self._closed:
@@ -42,35 +43,31 @@ class Reader:
         """Wait for the queries under way and let go of the database; may block for as long as they do."""
         self._closed = True
         self._threads.shutdown()
-        self._engine.dispose()
+        for connection in self._resting:
+            connection.close()
 
-    def _read(self, query: Callable[[sa.Connection], T]) -> T:
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            with self._engine.begin() as connection:
-                return query(connection)
-        except sa.exc.DBAPIError as error:
-            # `orig` alone: the whole text would hold the parameters.
-            _logger.error("reading failed: %s", error.orig)
+            connection = self._taken()
+            try:
+                # Without it every SELECT would be a transaction of its own.
+                connection.execute("BEGIN")
+                found = query(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            # Its text holds no values.
+            _logger.error("reading failed: %s", error)
             raise ChatError(Code.unavailable) from None
+        self._resting.append(connection)
+        return found
 
-
-def _engine(path: Path, connect: Connect) -> sa.Engine:
-    engine = sa.create_engine(
-        "sqlite://",
-        creator=lambda: connect(path),
-        poolclass=sa.QueuePool,
-        pool_size=_THREADS,
-        max_overflow=0,
-        hide_parameters=True,
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+    def _taken(self) -> sqlite3.Connection:
+        try:
+            return self._resting.pop()
+        except IndexError:
+            connection = self._connect(self._path)
         prepare_reading(connection)
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        # Without it every SELECT would be a transaction of its own.
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
+        return connection

@@ -1,126 +1,99 @@
 """Queries about people: sessions, users by id and by name, and the snapshot at connect."""
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import sqlalchemy as sa
 
-from tornadochat.models import Conversation, MarkKind, Message, Session, Snapshot, User
+from tornadochat.models import Conversation, Message, Session, Snapshot, User
 from tornadochat.store.folding import end_of_prefix
-from tornadochat.store.keys import key_of, keys_of
-from tornadochat.store.log import LAST
-from tornadochat.store.marks import unread
-from tornadochat.store.rows import MESSAGE_FIELDS, message_of, session_of, user_of
-from tornadochat.store.schema import mark, message, room, session, user
+from tornadochat.store.history import messages_of
+from tornadochat.store.keys import NOBODY, key_of, key_or_nobody, keys_of
+from tornadochat.store.progress import unread
+from tornadochat.store.rows import session_of, user_of
+from tornadochat.store.runs import Place, lows_at, numbers_below
 
-_SESSIONS: Final = sa.select(
-    session.c.id, session.c.user, user.c.username, session.c.door, session.c.created, session.c.seen
-).join(user, user.c.id == session.c.user)
-_SESSION: Final = _SESSIONS.where(session.c.secret == sa.bindparam("secret"))
-_SESSIONS_OF: Final = _SESSIONS.where(session.c.user == sa.bindparam("user")).order_by(
-    session.c.created, session.c.id
+_SESSIONS: Final = """
+SELECT session.id, session.user, user.username, session.door, session.created, session.seen
+FROM session CROSS JOIN user ON user.id = session.user
+"""
+SESSION: Final = f"{_SESSIONS} WHERE session.secret = ?"
+SESSIONS_OF: Final = f"{_SESSIONS} WHERE session.user = ? ORDER BY session.created, session.id"
+USERS_BY_ID: Final = """
+SELECT user.id, user.username FROM json_each(?) AS asked CROSS JOIN user ON user.id = asked.value
+"""
+USERS_BY_NAME: Final = "SELECT id, username FROM user ORDER BY folded, id"
+USERS_FROM: Final = """
+SELECT id, username FROM user WHERE (folded, id) > (?, ?) AND folded < ? ORDER BY folded, id LIMIT ?
+"""
+_COUNTED_UP_TO: Final = "SELECT count(*) FROM (SELECT 1 FROM user LIMIT ?)"
+# No text is greater than a blob.
+_NO_END: Final = b""
+
+# The latest of each side are read from their end, and no further than the limit.
+_ROOMS_BY_SIDE: Final = """
+SELECT id, seq, number, lows, {other} AS other FROM room
+WHERE {side} = :me AND {condition} ORDER BY number DESC LIMIT :limit
+"""
+_MARK: Final = """
+coalesce((
+    SELECT seq FROM mark
+    WHERE viewer = :me AND sender = {sender} AND recipient = {recipient} AND kind = '{kind}'
+), 0)
+"""
+ROOMS: Final = f"""
+WITH mine AS (
+    SELECT * FROM ({_ROOMS_BY_SIDE.format(side="low", other="high", condition="true")})
+    UNION ALL
+    SELECT * FROM ({_ROOMS_BY_SIDE.format(side="high", other="low", condition="low < :me")})
+    ORDER BY number DESC LIMIT :limit
 )
-
-_USERS: Final = sa.select(user.c.id, user.c.username)
-_USERS_BY_NAME: Final = _USERS.order_by(user.c.folded, user.c.id)
-_ASKED: Final = sa.func.json_each(sa.bindparam("keys")).table_valued("value")
-_USERS_BY_ID: Final = _USERS.where(user.c.id.in_(sa.select(_ASKED.c.value)))
-_COUNTED_UP_TO: Final = sa.select(sa.func.count()).select_from(
-    sa.select(user.c.id).limit(sa.bindparam("limit")).subquery()
-)
-
-_POSITION: Final = sa.text(LAST)
-_ME: Final = sa.bindparam("me", type_=sa.Integer)
-_MINE: Final = sa.union_all(
-    sa.select(room.c.id, room.c.seq, room.c.number, room.c.high.label("other")).where(room.c.low == _ME),
-    sa.select(room.c.id, room.c.seq, room.c.number, room.c.low).where(room.c.high == _ME, room.c.low < _ME),
-).subquery("mine")
-_FIRST: Final = (
-    sa.select(_MINE).order_by(_MINE.c.number.desc()).limit(sa.bindparam("limit", type_=sa.Integer)).subquery()
-)
-_LAST, _SEEN = message.alias("last"), message.alias("seen")
-_OWN_READ, _READ, _RECEIVED = mark.alias("own_read"), mark.alias("theirs_read"), mark.alias("theirs_received")
+SELECT mine.id, mine.seq, mine.lows, mine.other, user.username,
+    {_MARK.format(sender=":me", recipient="mine.other", kind="read")},
+    {_MARK.format(sender="mine.other", recipient=":me", kind="read")},
+    {_MARK.format(sender="mine.other", recipient=":me", kind="received")}
+FROM mine CROSS JOIN user ON user.id = mine.other ORDER BY mine.number DESC
+"""
+INDEXED: Final = "SELECT number FROM indexing"
+SIZES: Final = """
+SELECT message.number, length(message.content)
+FROM json_each(?) AS asked CROSS JOIN message ON message.number = asked.value
+"""
 
 
-def _mark_is(marks: sa.FromClause, sender: sa.ColumnElement[int], kind: MarkKind) -> sa.ColumnElement[bool]:
-    """The condition that it is the mark of this kind, of this one of the two, as I may know it."""
-    recipient = _FIRST.c.other if sender is _ME else _ME
-    members = sa.and_(marks.c.sender == sender, marks.c.recipient == recipient)
-    return sa.and_(marks.c.viewer == _ME, members, marks.c.kind == kind)
-
-
-# Every join is one look-up by a key; `seen` is the message at one's own read mark.
-ROOMS: Final = (
-    sa.select(
-        _FIRST.c.id,
-        _FIRST.c.seq,
-        user.c.id,
-        user.c.username,
-        _FIRST.c.seq - sa.func.coalesce(_SEEN.c.seq, 0),
-        _LAST.c.lows - sa.func.coalesce(_SEEN.c.lows, 0),
-        sa.func.coalesce(_READ.c.seq, 0),
-        sa.func.coalesce(_RECEIVED.c.seq, 0),
-    )
-    .join(user, user.c.id == _FIRST.c.other)
-    .join(_LAST, sa.and_(_LAST.c.room == _FIRST.c.id, _LAST.c.seq == _FIRST.c.seq))
-    .outerjoin(_OWN_READ, _mark_is(_OWN_READ, _ME, "read"))
-    .outerjoin(_SEEN, sa.and_(_SEEN.c.room == _FIRST.c.id, _SEEN.c.seq == _OWN_READ.c.seq))
-    .outerjoin(_READ, _mark_is(_READ, _FIRST.c.other, "read"))
-    .outerjoin(_RECEIVED, _mark_is(_RECEIVED, _FIRST.c.other, "received"))
-    .order_by(_FIRST.c.number.desc())
-)
-# The seqs of a room have no gaps, so its last messages are known by their numbers.
-SIZES: Final = (
-    sa.select(message.c.number, sa.func.length(message.c.content))
-    .select_from(room.join(message, message.c.room == room.c.id))
-    .where(room.c.id.in_(sa.select(_ASKED.c.value)), message.c.seq > room.c.seq - sa.bindparam("messages"))
-    .order_by(room.c.number.desc(), message.c.seq.desc())
-)
-LATEST: Final = (
-    sa.select(message.c.room, *(message.c[field] for field in MESSAGE_FIELDS))
-    .where(message.c.number.in_(sa.select(_ASKED.c.value)))
-    .order_by(message.c.room, message.c.seq)
-)
-
-
-def find_session(connection: sa.Connection, secret: bytes) -> Session | None:
+def find_session(connection: sqlite3.Connection, secret: bytes) -> Session | None:
     """The session that this hashed secret authenticates."""
-    row = connection.execute(_SESSION, {"secret": secret}).first()
+    row = connection.execute(SESSION, (secret,)).fetchone()
     return None if row is None else session_of(row)
 
 
-def list_sessions(connection: sa.Connection, user_id: str) -> list[Session]:
+def list_sessions(connection: sqlite3.Connection, user_id: str) -> list[Session]:
     """The user's sessions, oldest first."""
-    return [session_of(row) for row in connection.execute(_SESSIONS_OF, {"user": key_of(user_id)})]
+    return [session_of(row) for row in connection.execute(SESSIONS_OF, (key_of(user_id),))]
 
 
-def find_users(connection: sa.Connection, ids: Iterable[str]) -> dict[str, User]:
+def find_users(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, User]:
     """The users of these ids; unknown ids are absent."""
-    rows = connection.execute(_USERS_BY_ID, {"keys": _json(keys_of(ids))})
+    rows = connection.execute(USERS_BY_ID, (_json(keys_of(ids)),))
     return {found.id: found for found in map(user_of, rows)}
 
 
 def search_users(
-    connection: sa.Connection, prefix: str, after: tuple[str, str] | None, limit: int
+    connection: sqlite3.Connection, prefix: str, after: tuple[str, str] | None, limit: int
 ) -> list[User]:
     """Users whose folded name starts with `prefix`, by folded name and id, above `after`."""
-    query = _USERS_BY_NAME.limit(limit)
-    # One lower bound only, the greater one: of two SQLite might start at the lesser.
+    # One lower bound only, the greater one: of two SQLite might start at the lesser. No key is below 0.
+    start = (prefix, NOBODY)
     if after is not None and after[0] >= prefix:
-        key = key_of(after[1])
-        last = sa.tuple_(sa.literal(after[0]), sa.literal(-1 if key is None else key))
-        query = query.where(sa.tuple_(user.c.folded, user.c.id) > last)
-    else:
-        query = query.where(user.c.folded >= prefix)
+        start = after[0], key_or_nobody(after[1])
     end = end_of_prefix(prefix)
-    if end is not None:
-        query = query.where(user.c.folded < end)
-    return [user_of(row) for row in connection.execute(query)]
+    found = connection.execute(USERS_FROM, (*start, _NO_END if end is None else end, limit))
+    return [user_of(row) for row in found]
 
 
 def snapshot(
-    connection: sa.Connection,
+    connection: sqlite3.Connection,
     user_id: str,
     *,
     everyone_up_to: int,
@@ -130,38 +103,50 @@ def snapshot(
     characters: int,
 ) -> Snapshot:
     """The user's roster, see `Store.snapshot`; all of it as of one position."""
-    me = key_of(user_id)
-    position: int = connection.scalars(_POSITION).one()
-    everyone = connection.scalars(_COUNTED_UP_TO, {"limit": everyone_up_to + 1}).one() <= everyone_up_to
-    rooms = connection.execute(ROOMS, {"me": me, "limit": -1 if everyone else partners}).all()
-    latest = _latest(connection, [row[0] for row in rooms[:conversations]], messages, characters)
-    found = [_conversation(me or 0, row, latest.get(row[0], [])) for row in rooms]
+    me = key_or_nobody(user_id)
+    # Not the end of the log: since the reader asked for the indexes, more may have been committed.
+    position: int = connection.execute(INDEXED).fetchone()[0]
+    (counted,) = connection.execute(_COUNTED_UP_TO, (everyone_up_to + 1,)).fetchone()
+    everyone = counted <= everyone_up_to
+    limit = -1 if everyone else partners
+    rooms = connection.execute(ROOMS, {"me": me, "limit": limit}).fetchall()
+    lows = lows_at(connection, {(row[0], row[5]) for row in rooms if 0 < row[5] < row[1]})
+    latest = _latest(connection, [row[:2] for row in rooms[:conversations]], messages, characters)
+    found = [_conversation(me, row, lows, latest.get(row[0], [])) for row in rooms]
     shown = {user_id, *(conversation.other.id for conversation in found)}
-    others = map(user_of, connection.execute(_USERS_BY_NAME)) if everyone else ()
+    others = map(user_of, connection.execute(USERS_BY_NAME)) if everyone else ()
     return Snapshot(position, found, [other for other in others if other.id not in shown])
 
 
-def _conversation(me: int, row: Sequence[Any], messages: list[Message]) -> Conversation:
-    _, seq, other, username, above, lows, read, received = row
+def _conversation(
+    me: int, row: Sequence[Any], lows: Mapping[Place, int], messages: list[Message]
+) -> Conversation:
+    room, seq, room_lows, other, username, own, read, received = row
+    # A mark may be newer than the indexes, which is how far this goes; its event follows.
+    own, read, received = min(own, seq), min(read, seq), min(received, seq)
+    seen = room_lows if own == seq else lows.get((room, own), 0)
     return Conversation(
         user_of((other, username)),
         seq,
         messages,
-        unread=unread(me, other, above, lows),
+        unread=unread(me, other, seq - own, room_lows - seen),
         read=read,
         received=max(read, received),
     )
 
 
 def _latest(
-    connection: sa.Connection, rooms: list[int], messages: int, characters: int
+    connection: sqlite3.Connection, rooms: list[tuple[int, int]], messages: int, characters: int
 ) -> dict[int, list[Message]]:
-    latest: dict[int, list[Message]] = {key: [] for key in rooms}
-    sizes = connection.execute(SIZES, {"keys": _json(rooms), "messages": messages}).all()
-    numbers = _within(characters, [(row[0], row[1]) for row in sizes])
-    for row in connection.execute(LATEST, {"keys": _json(numbers)}):
-        latest[row[0]].append(message_of(row[1:]))
-    return latest
+    """Of these rooms, which are given with their last seqs, the last messages."""
+    numbers = {room: numbers_below(connection, room, seq + 1, messages) for room, seq in rooms}
+    newest = [number for of_room in numbers.values() for number in reversed(of_room)]
+    sizes = connection.execute(SIZES, (_json(newest),)).fetchall()
+    within = sorted(_within(characters, sizes))
+    found = {message.number: message for message in messages_of(connection, within)}
+    return {
+        room: [found[number] for number in of_room if number in found] for room, of_room in numbers.items()
+    }
 
 
 def _within(characters: int, sizes: Iterable[tuple[int, int]]) -> list[int]:

@@ -60,40 +60,72 @@ room = Table(
     Column("seq", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", Integer, nullable=False),
+    Column("lows", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("low", "high", name="room_members"),
-    Index("room_high", "high"),
+    Index("room_low_latest", "low", "number"),
+    Index("room_high_latest", "high", "number"),
 )
-"""One conversation: its two users, the lesser key as `low`, and where its latest message stands.
-
-Written by a trigger of `message` alone.
-"""
+"""One conversation: its two users, the lesser key as `low`, and where its latest indexed message stands."""
 
 message = Table(
     "message",
     metadata,
     Column("number", Integer, primary_key=True),
-    # No foreign key: the trigger makes the room of every message in the same statement.
     Column("room", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
-    Column("sender", Integer, ForeignKey("user.id", name="message_sender_exists"), nullable=False),
-    Column("recipient", Integer, ForeignKey("user.id", name="message_recipient_exists"), nullable=False),
+    Column("sender", Integer, nullable=False),
+    Column("recipient", Integer, nullable=False),
     Column("content", Text, nullable=False),
     Column("at", Integer, nullable=False),
     Column("client_id", Text),
     Column("connection", Integer, nullable=False),
-    Column("lows", Integer, nullable=False, server_default=text("0")),
-    UniqueConstraint("room", "seq", name="message_place"),
-    Index(
-        "message_client_id", "sender", "client_id", unique=True, sqlite_where=text("client_id IS NOT NULL")
-    ),
-    # Every SQLite index ends with the row's number: these two are the log of one user, in order.
-    Index("message_sender", "sender"),
-    Index("message_recipient", "recipient"),
+    Column("lows", Integer, nullable=False),
 )
-"""`lows`: how many messages of the room, up to this one, are by its `low`.
+"""The messages in the order of the log, and nothing else that a commit would have to write.
 
-It is what unread messages are counted with, in two look-ups however many there are.
+What finds them is `room`, `place`, `audience` and `client`, all written when `indexing` moves on. That the
+users exist is what the writer has made sure of, and the foreign keys of `room`. `lows`: how many messages of
+the room, up to this one, are by its `low`; unread messages are counted with it, in two look-ups however
+many there are.
 """
+
+indexing = Table(
+    "indexing",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+"""One row: the messages up to this number are in the indexes. A trigger puts them there when it moves."""
+
+place = Table(
+    "place",
+    metadata,
+    Column("room", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("numbers", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Runs of a room's messages: the first seq, and the numbers of the log, a JSON array in no order."""
+
+audience = Table(
+    "audience",
+    metadata,
+    Column("user", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("numbers", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Runs of the messages that a user has sent or received: the first number, and all, as in `place`."""
+
+client = Table(
+    "client",
+    metadata,
+    Column("sender", Integer, primary_key=True),
+    Column("client_id", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which message has which clientID."""
 
 mark = Table(
     "mark",

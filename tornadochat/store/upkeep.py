@@ -5,7 +5,8 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 
 from tornadochat.store.claim import Claim, is_claimed, lock_of
-from tornadochat.store.migrate import StoreError, migrate, path_of
+from tornadochat.store.errors import StoreError
+from tornadochat.store.migrate import migrate, path_of
 
 __all__ = ["Claim", "StoreError", "is_claimed", "lock_of", "migrate", "path_of", "revisions"]
 

@@ -10,17 +10,18 @@ from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.models import Appended, Batch, Marking
+from tornadochat.models import Appended, Batch, Draft
 from tornadochat.store.jobs import Job
-from tornadochat.store.ledger import Landing, Ledger
-from tornadochat.store.log import UNAVAILABLE
+from tornadochat.store.ledger import Landing, Ledger, Work
+from tornadochat.store.log import INDEXED_AT_ONCE, UNAVAILABLE
 
 _logger = logging.getLogger("tornadochat.store")
 
 _BATCH_ENTRIES: Final = 500
 _BATCH_BYTES: Final = 1 << 20
 
-_Work = tuple[list[Appended], list[Job[Any]]]
+_IDLE_SECONDS: Final = 0.2
+
 T = TypeVar("T")
 
 
@@ -41,10 +42,13 @@ class Writer:
         self._appended = 0
         self._settled = 0
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._indexed = last
+        self._readers: list[asyncio.Future[None]] = []
+        self._idle: asyncio.TimerHandle | None = None
         self._hopping = False
-        self._after_entries = False
+        self._after_entries = self._after_indexing = False
         self._closed = False
-        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
         # A daemon, so that a program which forgot to close can still end: SQLite needs no farewell.
         self._thread = threading.Thread(target=self._work, args=(ledger,), name="store-writer", daemon=True)
         self._thread.start()
@@ -73,11 +77,23 @@ class Writer:
             self._flushes.append((self._appended, waiting))
             await waiting
 
+    async def indexed(self) -> None:
+        """Wait until what the listener was told of is where reads find it. Raises ChatError `unavailable`."""
+        if self._indexed < self.last:
+            if self._closed:
+                raise ChatError(Code.unavailable)
+            waiting: asyncio.Future[None] = self._loop.create_future()
+            self._readers.append(waiting)
+            self._wake()
+            await waiting
+
     async def close(self) -> None:
         """Finish everything taken, then end the thread. What comes later is refused."""
         while self._hopping:
             await self.run(lambda _: None)
         self._closed = True
+        if self._idle is not None:
+            self._idle.cancel()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -91,21 +107,29 @@ class Writer:
         if self._closed:
             refused = [(entry, UNAVAILABLE) for entry in self._entries]
             self._entries = []
-            self._land(Landing([Batch(list(refused), [])], [], self.last))
+            self._land(Landing([Batch(list(refused), [])], [], self.last, self._indexed))
             return
-        # By turns, where both wait: nobody's acknowledgement waits for a job that came after it.
-        for_jobs = bool(self._jobs) and (not self._entries or self._after_entries)
-        self._after_entries = not for_jobs
-        if for_jobs:
+        self._queue.put(self._next())
+
+    def _next(self) -> Work:
+        """By turns, where several wait: nobody's acknowledgement waits for what came after it."""
+        others = bool(self._entries or self._jobs)
+        behind = self.last - self._indexed >= INDEXED_AT_ONCE
+        if not others or ((behind or self._readers) and not self._after_indexing):
+            self._after_indexing = True
+            return Work(index=True)
+        self._after_indexing = False
+        if self._jobs and (not self._entries or self._after_entries):
+            self._after_entries = False
             jobs, self._jobs = self._jobs, []
-            self._queue.put(([], jobs))
-        else:
-            count = _batch_length(self._entries)
-            entries, self._entries = self._entries[:count], self._entries[count:]
-            self._queue.put((entries, []))
+            return Work(jobs=jobs)
+        self._after_entries = True
+        count = _batch_length(self._entries)
+        entries, self._entries = self._entries[:count], self._entries[count:]
+        return Work(entries)
 
     def _land(self, landing: Landing) -> None:
-        self.last = landing.last
+        self.last, self._indexed = landing.last, landing.indexed
         if landing.users is not None:
             self.users = landing.users
         for batch in landing.batches:
@@ -117,10 +141,34 @@ class Writer:
         for job in landing.jobs:
             job.land()
         self._end_flushes()
-        if self._entries or self._jobs:
+        if landing.indexing:
+            self._answer_readers()
+        if self._entries or self._jobs or self._readers:
             self._hop()
         else:
-            self._hopping = self._after_entries = False
+            self._hopping = self._after_entries = self._after_indexing = False
+            self._rest()
+
+    def _rest(self) -> None:
+        """When there is nothing else to do, prepare for reads."""
+        if self._indexed < self.last and self._idle is None and not self._closed:
+            self._idle = self._loop.call_later(_IDLE_SECONDS, self._wake_up)
+
+    def _wake_up(self) -> None:
+        self._idle = None
+        if not self._hopping:
+            self._hopping = True
+            self._hop()
+
+    def _answer_readers(self) -> None:
+        readers, self._readers = self._readers, []
+        for waiting in readers:
+            if waiting.done():
+                continue  # cancelled: who asked is gone
+            if self._indexed >= self.last:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(ChatError(Code.unavailable))
 
     def _end_flushes(self) -> None:
         while self._flushes and self._flushes[0][0] <= self._settled:
@@ -131,7 +179,7 @@ class Writer:
     def _work(self, ledger: Ledger) -> None:
         """The writer's thread."""
         while (work := self._queue.get()) is not None:
-            landing = ledger.hop(*work)
+            landing = ledger.hop(work)
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
                 self._loop.call_soon_threadsafe(self._land, landing)
         ledger.close()
@@ -141,7 +189,7 @@ def _batch_length(entries: list[Appended]) -> int:
     """How many of the waiting entries go into one batch: at least one, within its bounds."""
     size = 0
     for count, entry in enumerate(entries[:_BATCH_ENTRIES]):
-        if isinstance(entry, Marking):
+        if not isinstance(entry, Draft):
             continue
         # Four bytes is the most that a character takes; encoding only to count would cost more.
         size += len(entry.content) if entry.content.isascii() else 4 * len(entry.content)

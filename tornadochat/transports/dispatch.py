@@ -35,6 +35,7 @@ class Route(NamedTuple):
     """What carries a command out; `now`, if it can be done in this turn, answers by callback."""
 
     command: Command
+    data: type[Payload]
     do: Do
     now: DoNow | None
 
@@ -43,7 +44,7 @@ class Pending(NamedTuple):
     """A command that waits for the worker."""
 
     route: Route
-    data: Payload
+    connection: Connection
     call: Call
 
 
@@ -60,10 +61,19 @@ class Dispatch:
 
     def __call__(self, call: Call) -> None:
         """Carries a command out and answers it exactly once; never raises."""
+        connection = call.inbox.connection
+        assert connection is not None, "an inbox carries nothing out before it is open"
         try:
-            route, data = self._read(call)
-            if call.inbox in self._pending or not _do_now(route, data, call):
-                self._queue(Pending(route, data, call))
+            route = self._route(call)
+            # The exact type: isinstance() goes a long way round with structs, unless it hits at once.
+            if type(call.data) is not route.data:
+                call.data = parse(route.data, call.data)
+            if (
+                call.inbox in self._pending
+                or route.now is None
+                or not route.now(connection, call.data, call.answer)
+            ):
+                self._queue(Pending(route, connection, call))
         except ChatError as refusal:
             call.answer(refusal)
         except Exception as failure:
@@ -81,18 +91,15 @@ class Dispatch:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
-    def _read(self, call: Call) -> tuple[Route, Payload]:
-        data = call.data
-        if isinstance(data, ChatError):
-            raise data
+    def _route(self, call: Call) -> Route:
+        if isinstance(call.data, ChatError):
+            raise call.data
         route = None if call.name is None else self._routes.get(call.name)
         if route is None:
             raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
         if call.tag is None and not route.command.silent:
             raise ChatError(Code.id_required)
-        # The exact type: isinstance() goes a long way round with msgspec's structs unless it hits at once.
-        decoded = type(data) is route.command.data
-        return route, data if decoded else parse(route.command.data, data)
+        return route
 
     def _queue(self, pending: Pending) -> None:
         inbox = pending.call.inbox
@@ -118,13 +125,13 @@ class Dispatch:
             del self._pending[inbox]
 
     async def _do(self, pending: Pending) -> None:
-        route, data, call = pending
+        route, connection, call = pending
         try:
-            if _do_now(route, data, call):
+            if route.now is not None and route.now(connection, call.data, call.answer):
                 return
             # Reads see the connection's own earlier writes, some of which may not be committed yet.
             await self._messages.settled()
-            await route.do(_connection(call), data, call.answer)
+            await route.do(connection, call.data, call.answer)
         except ChatError as refusal:
             call.answer(refusal)
         except Exception as failure:
@@ -136,16 +143,6 @@ def incident(failure: Exception, command: str) -> ChatError:
     number = secrets.token_hex(4)
     _log.error("incident %s in %s", number, command, exc_info=failure)
     return ChatError(Code.internal, incident=number)
-
-
-def _do_now(route: Route, data: Payload, call: Call) -> bool:
-    return route.now is not None and route.now(_connection(call), data, call.answer)
-
-
-def _connection(call: Call) -> Connection:
-    if call.inbox.connection is None:
-        raise RuntimeError("an inbox carries nothing out before it is open")
-    return call.inbox.connection
 
 
 def _routes(
@@ -162,4 +159,4 @@ def _routes(
         "revoke": (identity.revoke, None),
         "logout": (identity.logout, None),
     }
-    return {command.name: Route(command, *do[command.name]) for command in COMMANDS}
+    return {command.name: Route(command, command.data, *do[command.name]) for command in COMMANDS}

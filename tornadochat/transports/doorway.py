@@ -10,7 +10,7 @@ from tornadochat.errors import ChatError, Close
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.gather import Gather
-from tornadochat.transports.inbox import Inbox, Replying
+from tornadochat.transports.inbox import Inbox, Intake, Replying
 from tornadochat.transports.origins import Origins
 
 _log: Final = logging.getLogger(__name__)
@@ -48,26 +48,24 @@ class Doorway:
         self.identify = identify
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
-        self.draining = False
+        self._intake = Intake(dispatch, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
         self.gather = Gather()
         self._links: set[Closable] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._dispatch = dispatch
-        self._in_flight = in_flight
-        self._stalled = stalled
 
     def inbox(self, transport: Replying) -> Inbox:
         """The way in for one link; closed, to come back, when reading has been paused for too long."""
-        return Inbox(
-            self._dispatch,
-            transport,
-            limit=self._in_flight,
-            outbox_bytes=self.outbox_bytes,
-            stalled=self._stalled,
-            on_stalled=partial(transport.close, Close.slow),
-            begins=lambda: not self.draining,
-        )
+        return Inbox(self._intake, transport, partial(transport.close, Close.slow))
+
+    @property
+    def draining(self) -> bool:
+        """Whether nobody is let in and nothing is begun any more."""
+        return self._intake.closed
+
+    def drain(self) -> None:
+        """From now on it is so."""
+        self._intake.closed = True
 
     async def welcome(self, arrival: Arrival, inbox: Inbox) -> None:
         """Greets, opens the inbox, leads in. What goes wrong closes the link: come back."""

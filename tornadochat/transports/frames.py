@@ -8,6 +8,8 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = OPCODES = (0x0, 0x1, 0x2, 0x8, 0
 PROTOCOL_ERROR: Final = 1002
 INVALID_DATA: Final = 1007
 TOO_BIG: Final = 1009
+_PACK_16: Final = struct.Struct("!BBH").pack
+_PACK_64: Final = struct.Struct("!BBQ").pack
 
 
 class FrameViolation(Exception):
@@ -22,10 +24,10 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
     """One final, unmasked frame (RFC 6455 section 5.2)."""
     size = len(payload)
     if size < 126:
-        return struct.pack("!BB", 0x80 | opcode, size) + payload
+        return bytes((0x80 | opcode, size)) + payload
     if size <= 0xFFFF:
-        return struct.pack("!BBH", 0x80 | opcode, 126, size) + payload
-    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
+        return _PACK_16(0x80 | opcode, 126, size) + payload
+    return _PACK_64(0x80 | opcode, 127, size) + payload
 
 
 def parse_close(payload: bytes) -> tuple[int | None, str | None]:

@@ -1,50 +1,31 @@
-"""RFC 6455 framing: the one seam under every WebSocket handler.
+"""WebSocket framing: the one seam under every WebSocket handler.
 
 Handlers derive from `FramedWebSocketHandler` and talk to whatever protocol object its
-`get_websocket_protocol()` built; another framing engine below needs only what `Framing` says.
+`get_websocket_protocol()` built; a framing engine below needs only what `Framing` says. There are two:
+
+- `fastframing.protocol.PicowsProtocol`, on the C parser of picows: the one in use wherever it can serve;
+- `strictframing.StrictProtocol`, on Tornado's own: where TLS ends in this process, and where picows is
+  missing or is not what the start-up check expects.
+
+The same tests hold both to the same behaviour.
 """
 
-import asyncio
-import socket
-from contextlib import suppress
-from ssl import SSLSocket
-from typing import Any, Final, Protocol, cast
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, Protocol
 
-from tornado.iostream import StreamClosedError
+from tornado.iostream import SSLIOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from tornadochat.transports.frames import (
-    BINARY,
-    CLOSE,
-    OPCODES,
-    PROTOCOL_ERROR,
-    TEXT,
-    Assembler,
-    FrameViolation,
-    encode_frame,
-    parse_close,
-    unmask,
-)
+from tornadochat.transports.frames import BINARY, TEXT
 from tornadochat.transports.gather import Gather
+from tornadochat.transports.strictframing import StrictProtocol
 
-CLOSE_WAIT: Final = 2.0  # seconds that a peer gets to take part in the closing handshake
-_DISCARD_CHUNK: Final = 65536
+_log: Final = logging.getLogger(__name__)
 
-
-FRAMES_PER_TURN: Final = 16  # of one peer, before others have their turn
-UNSENT_BYTES: Final = 128 * 1024  # what the kernel may hold unsent for one peer
-UNSENT_OPTION: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on every system
-
-
-class Stream(Protocol):
-    """The part of Tornado's `IOStream` used here; the two counters are its only semi-private names."""
-
-    _total_write_index: int
-    _total_write_done_index: int
-
-    def closed(self) -> bool:
-        """Whether it is over."""
-        ...
+Engine = Callable[[WebSocketHandler, int], WebSocketProtocol]
+"""Makes the protocol object of a handler that takes messages of up to so many bytes."""
 
 
 class Framing(Protocol):
@@ -54,7 +35,7 @@ class Framing(Protocol):
         """Frames in one write; nothing after a close frame, nothing to a closed stream."""
 
     def write(self, *frames: bytes) -> None:
-        """As `send`, of frames that have their header already and may be shared with other connections."""
+        """As `send`, of frames that are complete: `frames.encode_frame` made them, once for all peers."""
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin or complete the closing handshake."""
@@ -74,175 +55,37 @@ class Framing(Protocol):
         """Bytes given to the kernel so far; only its growth means something."""
 
 
-class StrictProtocol(WebSocketProtocol13):
-    """Tornado's RFC 6455 engine with every violation answered by a close frame with the right code.
+@cache
+def fast_engine() -> Engine | None:
+    """The engine on picows, or None, which is logged once; needs a running loop the first time."""
+    try:
+        from tornadochat.transports.fastframing.protocol import PicowsProtocol
+        from tornadochat.transports.fastframing.selfcheck import check
 
-    Overridden beneath its public surface: `_receive_frame` (one frame per call of Tornado's loop).
-    """
-
-    def __init__(self, plain: WebSocketProtocol13) -> None:
-        super().__init__(plain.handler, False, plain.params)
-        self._frames = 0
-        self._assembler = Assembler(plain.params.max_message_size)
-
-    def start_pinging(self) -> None:
-        """Tornado's call on acceptance."""
-        # The first moment at which the accepted stream is ours and nothing has been written to it.
-        self.set_nodelay(True)
-        if UNSENT_OPTION is not None:
-            # Else the kernel takes megabytes, and whether the peer reads shows in steps as large.
-            self.stream.socket.setsockopt(socket.IPPROTO_TCP, UNSENT_OPTION, UNSENT_BYTES)
-        # Notices a peer that leaves while the handler holds reading back.
-        self.stream.set_close_callback(self._told_closed)
-        super().start_pinging()
-
-    def _told_closed(self) -> None:
-        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
-
-    def on_connection_close(self) -> None:
-        """The handler has been told of the end."""
-        # The handler is told of a violation before the close frame has left: the stream lives on till then.
-        if not self.server_terminated:
-            self._abort()
-
-    # Outbound
-
-    def send(self, opcode: int, *payloads: bytes) -> None:
-        """Frames in one write; nothing after a close frame, nothing to a closed stream."""
-        self.write(*[encode_frame(opcode, payload) for payload in payloads])
-
-    def write(self, *frames: bytes) -> None:
-        """As `send`, of frames that have their header already and may be shared with other connections."""
-        if self.server_terminated:
-            return
-        with suppress(StreamClosedError):
-            self.stream.write(frames[0] if len(frames) == 1 else b"".join(frames))
-
-    @property
-    def buffered(self) -> int:
-        """Bytes not yet given to the kernel."""
-        stream: Stream = self.stream
-        return 0 if stream.closed() else stream._total_write_index - stream._total_write_done_index
-
-    @property
-    def sent(self) -> int:
-        """Bytes given to the kernel so far; only its growth means something."""
-        stream: Stream = self.stream
-        return stream._total_write_done_index
-
-    async def drained(self) -> None:
-        """Return when what has been accepted up to now has left, or the stream is closed."""
-        if self.buffered:
-            with suppress(StreamClosedError):
-                # Who waits may give up; the stream's own future must not be cancelled for it.
-                await asyncio.shield(self.stream.write(b""))
-
-    def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begin or complete the closing handshake."""
-        if self._waiting is None and not self.client_terminated:
-            # Set before Tornado sets its own of five seconds, which it then leaves alone.
-            self._waiting = self.stream.io_loop.call_later(CLOSE_WAIT, self._abort)
-        super().close(code, reason)
-
-    def cut(self) -> None:
-        """End the TCP stream at once."""
-        self._abort()
-
-    # Inbound
-
-    async def _receive_frame(self) -> None:
-        self._frames += 1
-        if self._frames % FRAMES_PER_TURN == 0:
-            # Thousands of small frames may lie in what has been read already.
-            await asyncio.sleep(0)
-        try:
-            await self._read_frame()
-        except FrameViolation as violation:
-            await self._fail(violation.code)
-
-    async def _read_frame(self) -> None:
-        first, second = await self._read_bytes(2)
-        final, opcode, size = bool(first & self.FIN), first & self.OPCODE_MASK, second & 0x7F
-        control = bool(opcode & 0x8)
-        if first & self.RSV_MASK or not second & 0x80 or opcode not in OPCODES:
-            raise FrameViolation(PROTOCOL_ERROR)
-        if control and (not final or size > 125):
-            raise FrameViolation(PROTOCOL_ERROR)
-        if size == 126:
-            size = int.from_bytes(await self._read_bytes(2), "big")
-        elif size == 127:
-            size = int.from_bytes(await self._read_bytes(8), "big")
-        if not control:
-            self._assembler.admit(size)
-        mask = await self._read_bytes(4)
-        payload = unmask(mask, await self._read_bytes(size)) if size else b""
-        if control:
-            await self._control(opcode, payload)
-        elif not self.server_terminated:
-            message = self._assembler.add(final, opcode, payload)
-            if message is not None:
-                await self._hand_over(message)
-
-    async def _hand_over(self, message: str | bytes) -> None:
-        # Awaited in the task that reads: no task per message, and what awaits holds reading back.
-        try:
-            result = self.handler.on_message(message)
-            if result is not None:
-                await result
-        except Exception as exc:
-            self.handler.log_exception(type(exc), exc, exc.__traceback__)
-            self._abort()
-
-    async def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == CLOSE:
-            self.close_code, self.close_reason = parse_close(payload)
-            await self._agree_to_close()
-        else:
-            # Tornado answers pings with at most one pong outstanding, and counts pongs for its own pings.
-            self._handle_message(opcode, payload)
-
-    async def _agree_to_close(self) -> None:
-        if not self.server_terminated:
-            code = b"" if self.close_code is None else self.close_code.to_bytes(2, "big")
-            self.send(CLOSE, code)
-            self.server_terminated = True
-            self._told_closed()
-            self._limit_goodbye()
-            await self.drained()
-        self._abort()
-
-    async def _fail(self, code: int) -> None:
-        """Fail the connection (RFC 6455 section 7.1.7)."""
-        self._limit_goodbye()
-        self.close(code)
-        self._told_closed()
-        # What the peer still sends is thrown away: closing on unread data would reset the connection,
-        # and the close frame would be lost with it.
-        with suppress(StreamClosedError, OSError):
-            await self.drained()
-            if not self.stream.closed() and not isinstance(self.stream.socket, SSLSocket):
-                self.stream.socket.shutdown(socket.SHUT_WR)
-            while True:
-                await self.stream.read_bytes(_DISCARD_CHUNK, partial=True)
-        self._abort()
-
-    def _limit_goodbye(self) -> None:
-        if self._waiting is None:
-            self._waiting = self.stream.io_loop.call_later(CLOSE_WAIT, self._abort)
+        check()
+    except (ImportError, RuntimeError) as unfit:
+        _log.warning("WebSocket framing falls back to Tornado's own, which is slower: %s", unfit)
+        return None
+    return PicowsProtocol
 
 
 class FramedWebSocketHandler(WebSocketHandler):
     """A WebSocket handler with ordered synchronous sending, visible buffers and exact closing."""
 
     max_frame = 131_072
-    ws_connection: WebSocketProtocol | None
+    # None before the handshake and after the end; else what get_websocket_protocol() has built.
+    ws_connection: Any
     _held: list[bytes] | None = None
     _held_bytes = 0
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """The framing engine of this connection."""
         plain = super().get_websocket_protocol()
-        return StrictProtocol(plain) if isinstance(plain, WebSocketProtocol13) else None
+        if not isinstance(plain, WebSocketProtocol13):
+            return None
+        connection: Any = self.request.connection
+        engine = None if isinstance(connection.stream, SSLIOStream) else fast_engine()
+        return StrictProtocol(plain) if engine is None else engine(self, self.max_message_size)
 
     def get_compression_options(self) -> dict[str, Any] | None:
         """Never any."""
@@ -254,13 +97,8 @@ class FramedWebSocketHandler(WebSocketHandler):
         """The longest message taken, in bytes; a longer one ends the connection with 1009."""
         return self.max_frame
 
-    @property
-    def _framing(self) -> Framing | None:
-        # None before the handshake and after the end; else what get_websocket_protocol() has built.
-        return cast("Framing | None", self.ws_connection)
-
     def hold(self, frame: bytes, gather: Gather) -> None:
-        """Send a frame that has its header already, in one write with all that this turn has for the peer."""
+        """Send a complete frame, in one write with all that this turn has for the peer."""
         if self._held is None:
             self._held = []
             gather.add(self)
@@ -270,41 +108,43 @@ class FramedWebSocketHandler(WebSocketHandler):
     def release(self) -> None:
         """Write what has been held so far; silent once the connection is over."""
         held, self._held, self._held_bytes = self._held, None, 0
-        if held is not None and (framing := self._framing) is not None:
+        if held is not None and (framing := self.ws_connection) is not None:
             framing.write(*held)
 
     def send_text(self, *frames: str | bytes) -> None:
         """Send text frames (`bytes` are already UTF-8) in one write; silent once the connection is over."""
         self.release()
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.send(TEXT, *[f.encode() if isinstance(f, str) else f for f in frames])
 
     def send_binary(self, *frames: bytes) -> None:
         """Send binary frames in one write; silent once the connection is over."""
         self.release()
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.send(BINARY, *frames)
 
     @property
     def buffered(self) -> int:
         """Bytes accepted and not yet given to the kernel."""
-        return self._held_bytes + framing.buffered if (framing := self._framing) is not None else 0
+        framing: Framing | None = self.ws_connection
+        return 0 if framing is None else self._held_bytes + framing.buffered
 
     @property
     def sent(self) -> int:
         """Bytes that have left so far; only its growth means something."""
-        return framing.sent if (framing := self._framing) is not None else 0
+        framing: Framing | None = self.ws_connection
+        return 0 if framing is None else framing.sent
 
     async def drained(self) -> None:
         """Return when what has been accepted up to now has left, or the connection is over."""
         self.release()
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             await framing.drained()
 
     def end(self, code: int | None = 1000, reason: str = "") -> None:
         """Closing handshake with this code; the TCP stream is cut if the peer has not answered in time."""
         self.release()
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.close(code, reason or None)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -314,5 +154,5 @@ class FramedWebSocketHandler(WebSocketHandler):
 
     def abort(self) -> None:
         """Cut the TCP stream, unsent data and all."""
-        if (framing := self._framing) is not None:
+        if (framing := self.ws_connection) is not None:
             framing.cut()

@@ -44,32 +44,31 @@ class Call:
         self.inbox.answer(self, result)
 
 
+class Intake:
+    """What all inboxes have in common: where commands go, and the bounds; seconds and bytes.
+
+    Once `closed`, no command is begun any more; what waits is dropped when its connection closes.
+    """
+
+    def __init__(
+        self, dispatch: Callable[[Call], None], *, limit: int, outbox_bytes: int, stalled: float
+    ) -> None:
+        self.dispatch = dispatch
+        self.limit = limit
+        self.outbox_bytes = outbox_bytes
+        self.stalled = stalled
+        self.closed = False
+
+
 class Inbox:
     """The commands of one connection between its transport and dispatch."""
 
-    def __init__(
-        self,
-        dispatch: Callable[[Call], None],
-        transport: Replying,
-        *,
-        limit: int,
-        outbox_bytes: int,
-        stalled: float,
-        on_stalled: Callable[[], None],
-        begins: Callable[[], bool] = lambda: True,
-    ) -> None:
-        """`on_stalled` is called when reading has been paused for `stalled` seconds without progress.
-
-        `begins`: whether commands are begun at all; what waits otherwise is dropped by `close`.
-        """
+    def __init__(self, intake: Intake, transport: Replying, on_stalled: Callable[[], None]) -> None:
+        """`on_stalled`: reading has been paused for so long without any progress."""
         self.connection: Connection | None = None
-        self._dispatch = dispatch
+        self._intake = intake
         self._transport = transport
-        self._limit = limit
-        self._outbox_bytes = outbox_bytes
-        self._stalled = stalled
         self._on_stalled = on_stalled
-        self._begins = begins
         self._backlog: deque[Call] = deque()
         self._unanswered = 0
         self._draining = False
@@ -89,17 +88,26 @@ class Inbox:
         self._backlog.clear()
         self._resume()
 
-    def take(self, name: str | None, data: Any, tag: Any) -> None:
-        """Carries the command out, now or when its turn comes; see Call."""
+    def take(self, name: str | None, data: Any, tag: Any) -> asyncio.Future[None] | None:
+        """Carries the command out, now or when its turn comes; see Call. The result is as of `readable`."""
         if self.closed:
-            return
-        call = Call(self, name, data, tag)
-        if self._backlog or self._draining or self.connection is None or not self._may_begin():
+            return None
+        call, intake = Call(self, name, data, tag), self._intake
+        if (
+            self._backlog
+            or self._draining
+            or self._unanswered >= intake.limit
+            or self.connection is None
+            or intake.closed
+            or self._transport.buffered > intake.outbox_bytes
+        ):
             self._backlog.append(call)
             self._drain()
-        else:
-            self._unanswered += 1
-            self._dispatch(call)
+            return self.readable()
+        self._unanswered += 1
+        intake.dispatch(call)
+        # Unread answers are looked at before the next one is begun: that is soon enough.
+        return None if self._unanswered < intake.limit else self.readable()
 
     def answer(self, call: Call, result: Any) -> None:
         """Sends the answer of a command, and begins what waited for that."""
@@ -110,7 +118,7 @@ class Inbox:
 
     def readable(self) -> asyncio.Future[None] | None:
         """None, or what to await before reading on."""
-        if not self._full(self._limit) or self.closed:
+        if not self._full(self._intake.limit) or self.closed:
             return None
         if self._readable is None:
             self._readable = asyncio.get_running_loop().create_future()
@@ -121,7 +129,7 @@ class Inbox:
 
     def _watch_progress(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._stalled, self._look, self._transport.sent)
+        self._timer = loop.call_later(self._intake.stalled, self._look, self._transport.sent)
 
     def _look(self, sent: int) -> None:
         if self._transport.sent == sent:
@@ -135,10 +143,11 @@ class Inbox:
             await self._transport.drained()
 
     def _crowded(self) -> bool:
-        return not self.closed and self._transport.buffered > self._outbox_bytes
+        return not self.closed and self._transport.buffered > self._intake.outbox_bytes
 
     def _may_begin(self) -> bool:
-        return self._unanswered < self._limit and not self._crowded() and self._begins()
+        intake = self._intake
+        return self._unanswered < intake.limit and not self._crowded() and not intake.closed
 
     def _full(self, limit: int) -> bool:
         return bool(self._backlog) or self._unanswered >= limit or self._crowded()
@@ -152,12 +161,12 @@ class Inbox:
             while self._backlog and self._may_begin():
                 call = self._backlog.popleft()
                 self._unanswered += 1
-                self._dispatch(call)
+                self._intake.dispatch(call)
         finally:
             self._draining = False
         if self._crowded():
             self._await_space()
-        elif self._readable is not None and not self._full(self._limit // 2 + 1):
+        elif self._readable is not None and not self._full(self._intake.limit // 2 + 1):
             self._resume()
 
     def _await_space(self) -> None:
@@ -168,7 +177,7 @@ class Inbox:
         await self.space()
         self._awaiting_space = None
         self._drain()
-        if self.connection is None and self._readable is not None and not self._full(self._limit):
+        if self.connection is None and self._readable is not None and not self._full(self._intake.limit):
             self._resume()
 
     def _resume(self) -> None:

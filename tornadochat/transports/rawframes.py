@@ -1,12 +1,14 @@
 """The frames of the raw door: what text becomes a command, and what text answers it."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import encode
+from tornadochat.protocol import EVENTS, encode
 from tornadochat.transports.frames import TEXT, encode_frame
 from tornadochat.transports.payloads import explain
 
@@ -36,6 +38,9 @@ class BadFrame(ChatError):
         self.foreign = foreign
 
 
+_HEADS: Final[Mapping[str, bytes]] = MappingProxyType(
+    {event.name: b'{"event":%b,"data":' % encode(event.name) for event in EVENTS}
+)
 _decode: Final = msgspec.json.Decoder(RawFrame).decode
 
 
@@ -52,7 +57,7 @@ def read(text: str) -> RawFrame:
 
 def event_text(name: str, data: bytes) -> bytes:
     """An event: `{"event": …, "data": …}`."""
-    return b'{"event":%b,"data":%b}' % (encode(name), data)
+    return _HEADS[name] + data + b"}"
 
 
 def event_frame(name: str, data: bytes) -> bytes:

@@ -150,17 +150,20 @@ class RawSocket(FramedWebSocketHandler):
         if isinstance(message, bytes):
             self.end(UNSUPPORTED_DATA, "text frames only")
             return None
-        try:
-            frame = read(message)
-        except BadFrame as refusal:
-            self._bad(refusal)
-        else:
-            if self._signing_in is None:
-                self._first(frame)
-            else:
-                self._command(frame)
-        gate = self._inbox.readable()
+        gate = self._take(message)
         return None if gate is None else self._heartbeat.hold(gate)
+
+    def _take(self, text: str) -> asyncio.Future[None] | None:
+        try:
+            frame = read(text)
+        except BadFrame as refusal:
+            return self._bad(refusal)
+        if self._signing_in is None:
+            self._first(frame)
+            return None
+        if frame.event == "connect":
+            return self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
+        return self._inbox.take(frame.event, frame.data or {}, frame.id)
 
     def on_pong(self, data: bytes) -> None:
         """The link lives."""
@@ -199,14 +202,14 @@ class RawSocket(FramedWebSocketHandler):
             return None
         return ConnectData(username=username, sessionID=session, since=self._since)
 
-    def _bad(self, refusal: BadFrame) -> None:
+    def _bad(self, refusal: BadFrame) -> asyncio.Future[None] | None:
         if self._signing_in is not None:
             # Refusals, too: nothing is answered before the connection has its `session`.
-            self._inbox.take(None, refusal, refusal.id)
-            return
+            return self._inbox.take(None, refusal, refusal.id)
         self._transport.reply(None, refusal.id, refusal)
         if refusal.foreign:
             self._transport.close(Close.violation)
+        return None
 
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":
@@ -220,12 +223,6 @@ class RawSocket(FramedWebSocketHandler):
         else:
             # `?since=` may come with any way to sign in; what the frame says itself goes first.
             self._sign_in(data if data.since is not None else replace(data, since=self._since))
-
-    def _command(self, frame: RawFrame) -> None:
-        if frame.event == "connect":
-            self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
-        else:
-            self._inbox.take(frame.event, frame.data or {}, frame.id)
 
     def _sign_in(self, data: ConnectData) -> None:
         if self._identify is not None:

@@ -21,42 +21,51 @@ export interface Callbacks {
 
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
+/** A server that restarts is back soon: for so long it is looked for this often. */
+const SOON = 60_000;
+const SOON_DELAY = 2_000;
 const ACK_TIMEOUT = 20_000;
 const OFFLINE: ErrorData = { code: "offline", message: "not connected", retryable: true };
 
 /** Beside the page, whatever path a proxy gave it. */
 const PATH = new URL("socket.io/", new URL(".", location.href)).pathname;
 
+const OPTIONS = {
+  path: PATH,
+  // WebSocket first, since nearly everyone has it; polling for those behind a proxy that has not.
+  transports: ["websocket", "polling"],
+  tryAllTransports: true,
+  // The way back is ours: it must be able to hurry when the browser is online again.
+  reconnection: false,
+  timeout: 10_000,
+  forceNew: true,
+  autoConnect: false,
+};
+
+type Refusal = Error & { data?: ErrorData };
+
 const state = ref<LinkState>("idle");
-/** When the next try begins, on this machine's clock. */
-const retryAt = ref(0);
 let socket: Socket | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let tries = 0;
+/** When the link was lost; 0 while it is there. */
+let lost = 0;
 
 function open(handlers: Handlers, callbacks: Callbacks): void {
   close();
   const opened = io(location.origin, {
-    path: PATH,
+    ...OPTIONS,
     auth: (give) => give(callbacks.credentials()),
-    // WebSocket first, since nearly everyone has it; polling for those behind a proxy that has not.
-    transports: ["websocket", "polling"],
-    tryAllTransports: true,
-    // The way back is ours: it must be able to hurry when the browser is online again.
-    reconnection: false,
-    timeout: 10_000,
-    forceNew: true,
-    autoConnect: false,
   });
   socket = opened;
   // Before the stores hear of it: they send what has waited.
   opened.on("ready", () => {
-    tries = 0;
+    tries = lost = 0;
     state.value = "online";
   });
   for (const [event, handle] of Object.entries(handlers)) opened.on(event, handle as (data: unknown) => void);
-  opened.on("connect_error", (error: Error & { data?: ErrorData }) => {
-    if (error.data?.code && !error.data.retryable) {
+  opened.on("connect_error", (error: Refusal) => {
+    if (isFinal(error)) {
       close();
       callbacks.refused(error.data);
     } else {
@@ -74,6 +83,10 @@ function open(handlers: Handlers, callbacks: Callbacks): void {
   connect();
 }
 
+/** Whether it was the server that said no, and there is no use in asking again. */
+const isFinal = (error: Refusal): error is Error & { data: ErrorData } =>
+  Boolean(error.data?.code && !error.data.retryable);
+
 function connect(): void {
   clearTimeout(timer);
   state.value = "joining";
@@ -90,11 +103,12 @@ function connect(): void {
 }
 
 function retryLater(): void {
-  const longest = Math.min(LAST_DELAY, FIRST_DELAY * 2 ** tries++);
+  lost ||= Date.now();
+  const last = Date.now() - lost < SOON ? SOON_DELAY : LAST_DELAY;
+  const longest = Math.min(last, FIRST_DELAY * 2 ** tries++);
   // Random, so that not everybody comes back in the same moment after a restart.
   const delay = longest * (0.5 + Math.random() / 2);
   state.value = "waiting";
-  retryAt.value = Date.now() + delay;
   clearTimeout(timer);
   timer = setTimeout(connect, delay);
 }
@@ -104,10 +118,19 @@ function hurry(): void {
   if (state.value === "waiting") connect();
 }
 
+/** There is a network again: a try that began without one would wait for its timeout. */
+function networkBack(): void {
+  if (state.value === "joining") {
+    socket?.disconnect();
+    connect();
+  }
+  hurry();
+}
+
 function close(): void {
   clearTimeout(timer);
   state.value = "idle";
-  tries = 0;
+  tries = lost = 0;
   socket?.removeAllListeners();
   socket?.disconnect();
   socket = undefined;
@@ -126,9 +149,29 @@ async function command<N extends keyof Commands>(
   }
 }
 
-addEventListener("online", hurry);
+/** Ends a session that this page is not in any more; true when it is over. */
+function end(sessionID: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const leaving = io(location.origin, { ...OPTIONS, auth: { sessionID } });
+    const done = (over: boolean): void => {
+      leaving.removeAllListeners();
+      leaving.disconnect();
+      resolve(over);
+    };
+    leaving.on("session", async () => {
+      const reply = await leaving.timeout(ACK_TIMEOUT).emitWithAck("logout", {}).catch(() => ({ error: OFFLINE }));
+      done("data" in reply);
+    });
+    leaving.on("connect_error", (error: Refusal) => done(isFinal(error)));
+    leaving.on("disconnect", (reason) => done(reason === "io server disconnect"));
+    leaving.connect();
+  });
+}
+
+addEventListener("online", networkBack);
+addEventListener("focus", hurry);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") hurry();
 });
 
-export const link = { state, retryAt, open, close, hurry, command };
+export const link = { state, open, close, hurry, command, end };

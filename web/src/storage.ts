@@ -34,6 +34,9 @@ export function write(key: string, value: unknown): void {
   });
 }
 
+/** Whether it would be gone with this page, though it was to be kept. */
+export const isFleeting = (key: string): boolean => memory.has(key);
+
 export function remove(key: string): void {
   memory.delete(key);
   attempt((storage) => storage.removeItem(DRAWER + key));
@@ -63,3 +66,22 @@ function parse<T>(text: string | null | undefined): T | undefined {
     return undefined;
   }
 }
+
+/** What this tab alone keeps over a reload. Where that is forbidden it lasts as long as the page. */
+export const ofThisTab = {
+  read<T>(key: string): T | undefined {
+    try {
+      return parse<T>(sessionStorage.getItem(DRAWER + key));
+    } catch {
+      return undefined;
+    }
+  },
+  write(key: string, value: unknown): void {
+    try {
+      if (value === undefined) sessionStorage.removeItem(DRAWER + key);
+      else sessionStorage.setItem(DRAWER + key, JSON.stringify(value));
+    } catch {
+      // Then all tabs together keep it, or none does and the page says so.
+    }
+  },
+};

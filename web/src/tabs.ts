@@ -1,5 +1,7 @@
 // What the tabs of one browser settle between themselves.
 
+import { sleep } from "./patience";
+
 /**
  * Runs `act` while no other tab runs something under the same name. Without the Web Locks API (a page
  * that did not come over https) it just runs: what it protects must be right without it, only slower.
@@ -8,6 +10,21 @@ export async function exclusive(name: string, act: () => Promise<void>): Promise
   const locks = navigator.locks as LockManager | null | undefined;
   if (locks) await locks.request(`tornadochat ${location.pathname} ${name}`, act);
   else await act();
+}
+
+/** How late a tab in the background may be: browsers let its timers run once a minute. */
+const LATE = 60_000;
+
+/** Whether this tab is the first to claim something; only one is. Without Web Locks every one is. */
+export function claim(name: string): Promise<boolean> {
+  const locks = navigator.locks as LockManager | null | undefined;
+  if (!locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    void locks.request(`tornadochat ${location.pathname} ${name}`, { ifAvailable: true }, async (lock) => {
+      resolve(lock !== null);
+      if (lock) await sleep(LATE);
+    });
+  });
 }
 
 /** A random name that nobody will use again. */

@@ -31,17 +31,25 @@ function isSafe(href: string): boolean {
   }
 }
 
+/** What the server takes: NUL and halves of a character are in no message. */
+export const sound = (text: string): string => text.replaceAll("\0", "").replace(/\p{Surrogate}/gu, "\ufffd");
+
 /** As the server counts: in Unicode code points. */
 export function characters(text: string): number {
   // Every pair of surrogates is one character in two code units.
   return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
-/** What one or two people see first of a name; a whole emoji where it begins with one. */
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
+/** Letters and signs that show nothing; the last is the Braille cell without dots. */
+const BLANK = /[\p{Default_Ignorable_Code_Point}\u2800]/u;
+const isSeen = (character: string): boolean => VISIBLE.test(character) && !BLANK.test(character);
+
+/** What is seen first of a name; a whole emoji where it begins with one. */
 export function initial(name: string): string {
-  const [first] = new Intl.Segmenter().segment(name);
+  const segments = Array.from(new Intl.Segmenter().segment(name), ({ segment }) => segment);
+  const segment = segments.find((one) => [...one].some(isSeen)) ?? "?";
   // A letter under a thousand accents is one segment too: then its letter will do.
-  const segment = first?.segment ?? "?";
   return (segment.length > 16 ? [...segment][0] ?? "?" : segment).toUpperCase();
 }
 

@@ -3,6 +3,7 @@ import { vi } from "vitest";
 import type { Entry, MessageEvent } from "../src/protocol";
 
 type Handler = (...args: never[]) => void;
+type Auth = Record<string, unknown>;
 type Answer = (data: Record<string, unknown>) => unknown;
 
 export class FakeSocket {
@@ -10,17 +11,19 @@ export class FakeSocket {
   io = { engine: { once: vi.fn() }, opts: {} };
   sent: { name: string; data: Record<string, unknown> }[] = [];
   answers: Record<string, Answer> = {};
-  auth: Record<string, unknown> = {};
+  auth: Auth = {};
   private handlers = new Map<string, Handler[]>();
 
-  constructor(readonly options: { auth: (give: (auth: Record<string, unknown>) => void) => void }) {}
+  constructor(readonly options: { auth: Auth | ((give: (auth: Auth) => void) => void) }) {}
 
   on(event: string, handler: Handler): void {
     this.handlers.set(event, [...(this.handlers.get(event) ?? []), handler]);
   }
 
   connect(): this {
-    this.options.auth((auth) => (this.auth = auth));
+    const { auth } = this.options;
+    if (typeof auth === "function") auth((given) => (this.auth = given));
+    else this.auth = auth;
     return this;
   }
 
@@ -103,3 +106,35 @@ export function message(seq: number, changes: Partial<MessageEvent> = {}): Messa
     ...changes,
   };
 }
+
+export const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export const settled = () => later(5);
+
+/** What a server says that wants to be asked after so many milliseconds. */
+export const busy = (retryAfter: number) => ({ code: "rate_limited", message: "too many; wait", retryable: true, retryAfter });
+
+/** Numbers what is sent, as a server does; the same clientID gives the same number. */
+export function store(socket: FakeSocket): void {
+  const seqs = new Map<unknown, number>();
+  socket.answers["private message"] = ({ clientID }) => {
+    const duplicate = seqs.has(clientID);
+    const seq = seqs.get(clientID) ?? seqs.size + 1;
+    seqs.set(clientID, seq);
+    return { data: { id: `id${seq}`, seq, at: 1_700_000_000_000 + seq, duplicate } };
+  };
+}
+
+const DRAWER = `tornadochat:${new URL(".", location.href).pathname}:`;
+
+/** What another tab does to the storage, of which the browser tells this one. */
+export function elsewhere(key: string, value?: unknown): void {
+  const oldValue = localStorage.getItem(DRAWER + key);
+  const newValue = value === undefined ? null : JSON.stringify(value);
+  if (newValue === null) localStorage.removeItem(DRAWER + key);
+  else localStorage.setItem(DRAWER + key, newValue);
+  dispatchEvent(new StorageEvent("storage", { key: DRAWER + key, oldValue, newValue }));
+}
+
+/** What is kept in this browser. */
+export const kept = (key: string): unknown => JSON.parse(localStorage.getItem(DRAWER + key) ?? "null");

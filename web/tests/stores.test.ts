@@ -7,29 +7,7 @@ import { useMarks } from "../src/stores/marks";
 import { useOutbox } from "../src/stores/outbox";
 import { usePartners } from "../src/stores/partners";
 import { usePeople } from "../src/stores/people";
-import { useSession } from "../src/stores/session";
-import { entry, FakeSocket, latest, message, sockets } from "./fake";
-
-vi.mock("socket.io-client", () => ({
-  io: (_url: string, options: ConstructorParameters<typeof FakeSocket>[0]) => {
-    const socket = new FakeSocket(options);
-    sockets.push(socket);
-    return socket;
-  },
-}));
-
-const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
-
-/** Numbers what is sent, as a server does; the same clientID gives the same number. */
-function store(socket: FakeSocket): void {
-  const seqs = new Map<unknown, number>();
-  socket.answers["private message"] = ({ clientID }) => {
-    const duplicate = seqs.has(clientID);
-    const seq = seqs.get(clientID) ?? seqs.size + 1;
-    seqs.set(clientID, seq);
-    return { data: { id: `id${seq}`, seq, at: 1_700_000_000_000 + seq, duplicate } };
-  };
-}
+import { busy, elsewhere, entry, kept, latest, later, message, settled } from "./fake";
 
 /** What somebody would see, apart from when things happened. */
 function shown(): unknown {
@@ -40,74 +18,7 @@ function shown(): unknown {
   return { people, ids: ids.filter(([, list]) => list?.length) };
 }
 
-beforeEach(() => {
-  localStorage.clear();
-  setActivePinia(createPinia());
-  useHouse().signIn("alice");
-});
-
-describe("the session", () => {
-  it("signs in by name, then by its secret and the cursor", () => {
-    expect(latest().auth).toEqual({ username: "alice" });
-    latest().arrive([entry("me")]);
-    expect(useSession().credentials()).toEqual({ sessionID: "s".repeat(43), since: "e.9" });
-  });
-
-  it("is kept for the next page, which has no cursor", () => {
-    latest().arrive([entry("me")]);
-    setActivePinia(createPinia());
-    useHouse().start();
-    expect(latest().auth).toEqual({ sessionID: "s".repeat(43) });
-  });
-
-  it("is over when the server ends it", () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    latest().tell("disconnect", "io server disconnect");
-    expect(useSession().signedIn).toBe(false);
-    expect(useSession().farewell).toContain("ended");
-    expect(usePeople().known.size).toBe(0);
-    expect(localStorage).toHaveLength(0);
-  });
-
-  it("takes its search along when it ends", async () => {
-    latest().arrive([entry("me")]);
-    latest().answers.users = () => ({ data: { users: [], next: "more" } });
-    await usePeople().look("bob");
-    latest().tell("disconnect", "io server disconnect");
-    expect(usePeople().query).toBe("");
-    expect(usePeople().more).toBe(null);
-  });
-
-  it("says so when the server could not be told of the sign-out", async () => {
-    latest().arrive([entry("me")]);
-    latest().lose();
-    await useHouse().signOut();
-    expect(useSession().signedIn).toBe(false);
-    expect(useSession().farewell).toContain("could not be told");
-  });
-
-  it("of another tab is joined by a tab that is just leaving its own", async () => {
-    latest().arrive([entry("me")]);
-    let answer: (reply: unknown) => void = () => undefined;
-    latest().answers.logout = () => new Promise((resolve) => (answer = resolve));
-    const leaving = useHouse().signOut();
-    const other = { sessionID: "t".repeat(43), userID: "bob", username: "bob" };
-    const key = `tornadochat:${new URL(".", location.href).pathname}:session`;
-    localStorage.setItem(key, JSON.stringify(other));
-    dispatchEvent(new StorageEvent("storage", { key }));
-    answer({ data: {} });
-    await leaving;
-    expect(useSession().me).toEqual(other);
-    expect(localStorage.getItem(key)).toBe(JSON.stringify(other));
-  });
-
-  it("is over when the server does not know it any more", () => {
-    latest().arrive([entry("me")]);
-    const refusal = { code: "unknown_session", message: "invalid username", retryable: false };
-    latest().tell("connect_error", Object.assign(new Error("invalid username"), { data: refusal }));
-    expect(useSession().farewell).toContain("has ended");
-  });
-});
+beforeEach(() => useHouse().signIn("alice"));
 
 describe("state and events give fresh state", () => {
   const list = (seq: number, unread: number, read: number) => [
@@ -169,6 +80,57 @@ describe("a draft", () => {
     expect(usePartners().talking.map(({ username }) => username)).toEqual(["Zoë"]);
     expect(useDrafts().of("zoe")).toBe("dear");
   });
+
+  const other = (text?: string) => elsewhere("draft:me:bob", text && { text, name: "bob" });
+
+  it("follows what another tab does to it", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    useDrafts().set("bob", "dear");
+    other("dear Bob");
+    expect(useDrafts().of("bob")).toBe("dear Bob");
+    // It was sent there: who still saw it here might send it again.
+    other();
+    expect(useDrafts().of("bob")).toBe("");
+  });
+
+  it("that was begun in another tab is given up with it", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    for (const text of ["dear", "something else"]) {
+      other(text);
+      expect(useDrafts().of("bob")).toBe(text);
+    }
+    other();
+    expect(useDrafts().of("bob")).toBe("");
+  });
+
+  it("is not lost to another text from another tab, over a reload neither", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    useDrafts().set("bob", "a long text of this tab");
+    other("short");
+    expect(useDrafts().of("bob")).toBe("a long text of this tab");
+    setActivePinia(createPinia());
+    useHouse().start();
+    latest().arrive([entry("me"), entry("bob")]);
+    expect(useDrafts().of("bob")).toBe("a long text of this tab");
+    // The other one was sent, and this one is for all tabs again.
+    other();
+    expect(useDrafts().of("bob")).toBe("a long text of this tab");
+    expect(kept("draft:me:bob")).toEqual({ text: "a long text of this tab", name: "bob" });
+    useDrafts().set("bob", "");
+    expect(sessionStorage).toHaveLength(0);
+  });
+
+  it("is shared where the browser gives a tab no storage of its own", () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    vi.spyOn(globalThis, "sessionStorage", "get").mockImplementation(() => {
+      throw new DOMException("no", "SecurityError");
+    });
+    useDrafts().set("bob", "dear");
+    setActivePinia(createPinia());
+    useHouse().start();
+    vi.restoreAllMocks();
+    expect(useDrafts().of("bob")).toBe("dear");
+  });
 });
 
 describe("what is unread", () => {
@@ -186,11 +148,97 @@ describe("what is unread", () => {
     expect(usePeople().known.get("bob")?.unread).toBe(0);
   });
 
-  it("includes a message that one's own later one has overtaken", () => {
+  it("includes a message that the reply to one's own later one has overtaken", async () => {
     latest().arrive([entry("me"), entry("bob", { seq: 1, messages: [message(1)] })]);
-    latest().tell("private message", message(3, { from: "me", to: "bob" }));
+    latest().answers["private message"] = () => ({ data: { id: "id3", seq: 3, at: 1, duplicate: false } });
+    useOutbox().add("bob", "mine");
+    await settled();
     latest().tell("private message", message(2));
     expect(usePeople().known.get("bob")?.unread).toBe(1);
+    expect(useConversations().of("bob").messages.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  });
+
+  it("includes the first message ever, overtaken by the reply to one's own", async () => {
+    latest().arrive([entry("me"), entry("bob")]);
+    latest().answers["private message"] = () => ({ data: { id: "id2", seq: 2, at: 1, duplicate: false } });
+    useOutbox().add("bob", "mine");
+    await settled();
+    latest().tell("private message", message(1));
+    expect(usePeople().known.get("bob")?.unread).toBe(1);
+    expect(useHouse().latest?.id).toBe("id1");
+    expect(useConversations().of("bob")).toMatchObject({ messages: [{ seq: 1 }, { seq: 2 }], more: false });
+  });
+
+  it("includes a message that the history brought before its event", () => {
+    latest().arrive([entry("me"), entry("bob", { seq: 1, messages: [message(1)] })]);
+    useConversations().put("bob", message(2));
+    latest().tell("private message", message(2));
+    latest().tell("private message", message(2));
+    expect(usePeople().known.get("bob")?.unread).toBe(1);
+    expect(useHouse().latest?.id).toBe("id2");
+  });
+
+  it("is not what a mark of another tab left that came behind a later one of this page", async () => {
+    latest().answers.read = () => ({ data: {} });
+    latest().arrive([entry("me"), entry("bob", { seq: 2, unread: 2, messages: [message(1), message(2)] })]);
+    useMarks().seen("bob");
+    await useMarks().flush();
+    latest().tell("read", { from: "me", with: "bob", seq: 1, unread: 1, cursor: "e.11" });
+    expect(usePeople().known.get("bob")?.unread).toBe(0);
+  });
+
+  it("is read where the end is seen, though what they wrote is further up than this page goes", async () => {
+    latest().answers.read = () => ({ data: {} });
+    const mine = message(30, { from: "me", to: "bob" });
+    latest().arrive([entry("me"), entry("bob", { seq: 30, unread: 2, messages: [mine] })]);
+    useMarks().seen("bob");
+    await useMarks().flush();
+    expect(latest().named("read")).toEqual([{ with: "bob", seq: 30 }]);
+  });
+
+  it("stays unread until the messages are here", () => {
+    latest().arrive([entry("me"), entry("bob", { seq: 30, unread: 2 })]);
+    useMarks().seen("bob");
+    expect(usePeople().known.get("bob")?.unread).toBe(2);
+  });
+
+  it("is said to be read as soon as the server wants, once for all that came meanwhile", async () => {
+    latest().answers.received = () => ({ data: {} });
+    latest().answers.read = () => ({ error: busy(60) });
+    latest().arrive([entry("me"), entry("bob", { seq: 1, unread: 1, messages: [message(1)] })]);
+    useMarks().seen("bob");
+    await useMarks().flush();
+    latest().answers.read = () => ({ data: {} });
+    for (const seq of [2, 3]) {
+      latest().tell("private message", message(seq));
+      useMarks().seen("bob");
+    }
+    await later(30);
+    expect(latest().named("read").map(({ seq }) => seq)).toEqual([1]);
+    await later(60);
+    expect(latest().named("read").map(({ seq }) => seq)).toEqual([1, 3]);
+    expect(usePeople().known.get("bob")?.unread).toBe(0);
+  });
+
+  it("is said to be read once, and again where the server could not take it", async () => {
+    vi.useFakeTimers();
+    try {
+      const error = { code: "unavailable", message: "the store cannot take this now", retryable: true };
+      latest().answers.received = latest().answers.read = () => ({ data: {} });
+      latest().arrive([entry("me"), entry("bob", { seq: 1, unread: 1, messages: [message(1)] })]);
+      useMarks().seen("bob");
+      await Promise.all([useMarks().flush(), useMarks().flush()]);
+      expect(latest().named("read")).toEqual([{ with: "bob", seq: 1 }]);
+      latest().tell("private message", message(2));
+      latest().answers.read = () => ({ error });
+      useMarks().seen("bob");
+      await useMarks().flush();
+      latest().answers.read = () => ({ data: {} });
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(latest().named("read").map(({ seq }) => seq)).toEqual([1, 2, 2]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
@@ -218,8 +266,8 @@ describe("conversations", () => {
   it("are listed by latest activity, what waits to be sent above all", () => {
     latest().arrive([
       entry("me"),
-      entry("bob", { seq: 1, messages: [message(1, { at: 10 })] }),
       entry("carol", { seq: 1, messages: [message(1, { at: 20 })] }),
+      entry("bob", { seq: 1, messages: [message(1, { at: 10 })] }),
       entry("dave"),
     ]);
     expect(usePartners().talking.map(({ userID }) => userID)).toEqual(["carol", "bob"]);
@@ -229,98 +277,26 @@ describe("conversations", () => {
     expect(usePartners().talking.map(({ userID }) => userID)).toEqual(["bob", "carol"]);
   });
 
-  it("tell two people of one name apart", () => {
-    latest().arrive([entry("me"), entry("1111aaaa", { username: "Sam" }), entry("2222bbbb", { username: "sam" }), entry("bob")]);
-    const [, first, second, bob] = [...usePeople().known.values()];
-    expect([first, second, bob].map((person) => person && usePeople().tag(person))).toEqual(["1111", "2222", ""]);
-  });
-});
-
-describe("the outbox", () => {
-  const contents = () => latest().named("private message").map(({ content }) => content);
-
-  it("sends at once, in order, and hands over to the conversation", async () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    store(latest());
-    for (const text of ["one", "two", "three"]) useOutbox().add("bob", text);
-    await settled();
-    expect(contents()).toEqual(["one", "two", "three"]);
-    expect(useConversations().of("bob").messages.map(({ content }) => content)).toEqual(["one", "two", "three"]);
-    expect(useOutbox().waiting).toEqual([]);
-    expect(Object.keys(localStorage).filter((key) => key.includes("outbox"))).toEqual([]);
+  it("keep the order of the server's list, whichever of them are loaded", async () => {
+    latest().arrive([entry("me"), ...["bob", "carol", "dave"].map((name) => entry(name, { seq: 3 }))]);
+    const order = () => usePartners().talking.map(({ userID }) => userID);
+    latest().answers.history = () => ({ data: { messages: [message(3, { from: "dave" })], more: true } });
+    await useConversations().older("dave");
+    expect(order()).toEqual(["bob", "carol", "dave"]);
+    latest().tell("private message", message(4, { from: "carol" }));
+    expect(order()).toEqual(["carol", "bob", "dave"]);
   });
 
-  it("keeps what is written offline over a reload and sends it under the same clientIDs", async () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    latest().lose();
-    for (const text of ["one", "two"]) useOutbox().add("bob", text);
-    const ids = useOutbox().waiting.map(({ clientID }) => clientID);
-    expect(new Set(ids).size).toBe(2);
-
-    setActivePinia(createPinia());
-    useHouse().start();
-    expect(useOutbox().waiting.map(({ content }) => content)).toEqual(["one", "two"]);
-    store(latest());
-    latest().arrive([entry("me"), entry("bob")]);
-    await settled();
-    expect(latest().named("private message").map(({ clientID }) => clientID)).toEqual(ids);
-  });
-
-  it("sends again what was never answered, and shows it once", async () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    const socket = latest();
-    socket.answers["private message"] = () => {
-      socket.lose();
-      throw new Error("the link broke");
-    };
-    useOutbox().add("bob", "once");
-    await settled();
-    const [first] = socket.named("private message");
-    store(socket);
-    const own = message(1, { from: "me", to: "bob", content: "once", clientID: String(first?.clientID) });
-    // It had been stored: the replay brings it, and nothing is left to be sent.
-    socket.arrive([entry("me"), entry("bob", { seq: 1 })], [own]);
-    await settled();
-    expect(useConversations().of("bob").messages).toHaveLength(1);
-    expect(socket.named("private message")).toHaveLength(1);
-    expect(useOutbox().waiting).toEqual([]);
-  });
-
-  it("waits as long as the server asks, and does not change the order", async () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    const error = { code: "rate_limited", message: "too many; wait", retryable: true, retryAfter: 20 };
-    latest().answers["private message"] = () => ({ error });
-    useOutbox().add("bob", "one");
-    useOutbox().add("bob", "two");
-    await settled();
-    expect(useOutbox().slowedUntil).toBeGreaterThan(0);
-    store(latest());
-    await new Promise((resolve) => setTimeout(resolve, 40));
-    expect(contents()).toEqual(["one", "one", "two"]);
-    expect(useOutbox().slowedUntil).toBe(0);
-  });
-
-  it("keeps what was refused until somebody tries again or discards it, and goes on with the rest", async () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    const error = { code: "unknown_user", message: "there is no such user", retryable: false };
-    latest().answers["private message"] = ({ content }) =>
-      content === "bad" ? { error } : { data: { id: "id1", seq: 1, at: 1, duplicate: false } };
-    useOutbox().add("bob", "bad");
-    useOutbox().add("bob", "good");
-    await settled();
-    expect(useOutbox().waiting).toMatchObject([{ content: "bad", failed: "There is no such person any more." }]);
-    store(latest());
-    useOutbox().retry(useOutbox().waiting[0]?.clientID ?? "");
-    await settled();
-    expect(useOutbox().waiting).toEqual([]);
-    expect(new Set(latest().named("private message").map(({ clientID }) => clientID)).size).toBe(3);
-  });
-
-  it("shows what another tab has sent", () => {
-    latest().arrive([entry("me"), entry("bob")]);
-    const stored = { id: "id1", seq: 1, at: 5, duplicate: false };
-    const item = { clientID: "c", to: "bob", name: "bob", content: "from the other tab", order: 1, stored };
-    useOutbox().changed("outbox:me:c", item);
-    expect(useConversations().of("bob").messages).toMatchObject([{ content: "from the other tab", seq: 1 }]);
+  it("are not begun by what a former session still wanted to know", () => {
+    vi.useFakeTimers();
+    try {
+      latest().arrive([entry("me"), entry("bob", { seq: 1, messages: [message(1)] })]);
+      latest().tell("private message", message(5));
+      latest().tell("disconnect", "io server disconnect");
+      vi.advanceTimersByTime(2_000);
+      expect(useConversations().open.size).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { characters, initial, pieces } from "../src/text";
+import { characters, initial, pieces, sound } from "../src/text";
 import { briefly, dayName } from "../src/times";
 
 describe("text", () => {
@@ -25,6 +25,15 @@ describe("text", () => {
     expect(characters("👩‍👩‍👧")).toBe(5);
     expect(characters("\ud83d")).toBe(1);
   });
+
+  it("makes of half a character, and of NUL, what the server takes", () => {
+    expect(sound("a\ud83d b\0😀")).toBe("a\ufffd b😀");
+  });
+
+  it.each(["\u200bzoe", "\u3164\u115fzoe", "\u2800zoe", "\u0301 zoe", "\ufe0fzoe"])("shows what is seen first of %j", (name) =>
+    expect(initial(name)).toBe("Z"));
+
+  it("shows something for a name of which nothing is seen", () => expect(initial("\u3164")).toBe("?"));
 
   it("shows one letter of a name, however many accents it wears", () => {
     expect(initial("ärger")).toBe("Ä");

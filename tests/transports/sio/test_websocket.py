@@ -192,8 +192,8 @@ async def test_messages_and_answers_cost_no_task_and_no_timer(site: Site) -> Non
 async def test_an_event_followed_by_an_acknowledgement_is_not_delayed(site: Site) -> None:
     peer = await site.connected()
     (handler,) = (s._wire.ws for s in site.sio.eio.sockets.values())
-    stream = handler.ws_connection.stream  # type: ignore[union-attr]
-    assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # type: ignore[union-attr]
+    assert handler is not None
+    assert handler.ws_connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     started = time.perf_counter()
     for _ in range(20):
         peer.send('42["message",1]', '421["message-with-ack",1]')

@@ -5,7 +5,9 @@ an event with at most one object; its acknowledgement has one argument, `{data}`
 """
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 import msgspec
 from socketio.exceptions import ConnectionRefusedError as Refused
@@ -14,7 +16,7 @@ from tornadochat import events
 from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
-from tornadochat.protocol import encode
+from tornadochat.protocol import EVENTS, encode
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
@@ -24,24 +26,27 @@ from tornadochat.transports.payloads import parse_connect
 from tornadochat.transports.sio.handler import EngineHandler, Refusal, make_handler
 from tornadochat.transports.sio.server import SocketIOServer
 from tornadochat.transports.sio.shortcut import read_command
-from tornadochat.transports.sio.socket import EngineSocket
+from tornadochat.transports.sio.socket import EngineSocket, Way
 
 DISCONNECT: Final = "41"
 SECRET_IN_URL: Final = Refusal(400, 3, "A sessionID must not be in a URL")
 RESTARTING: Final = Refusal(503, 3, "Restarting")
 LOOK_SECONDS: Final = 0.02
+_HEADS: Final[Mapping[str, bytes]] = MappingProxyType(
+    {event.name: b"42[%b," % encode(event.name) for event in EVENTS}
+)
 USERS_MOST: Final = 4 * 1024 * 1024
 """What a connection may have waiting beside its outbox: a snapshot, and the replies of one turn."""
 
 
 def event_packet(name: str, data: bytes) -> bytes:
     """An event as this door sends it: Engine.IO message, Socket.IO EVENT."""
-    return b"42[%b,%b]" % (encode(name), data)
+    return _HEADS[name] + data + b"]"
 
 
 def event_frame(name: str, data: bytes) -> bytes:
     """The WebSocket frame of an event."""
-    return encode_frame(TEXT, event_packet(name, data))
+    return encode_frame(TEXT, _HEADS[name] + data + b"]")
 
 
 def ack_packet(ack: int, result: Any) -> bytes:
@@ -68,7 +73,8 @@ class SocketIOTransport:
     @property
     def buffered(self) -> int:
         """Bytes not yet given to the kernel or to a poll."""
-        return self._socket.buffered
+        ws = self._socket.ws
+        return self._socket.buffered if ws is None else ws.buffered
 
     @property
     def sent(self) -> int:
@@ -147,11 +153,9 @@ class Link:
             data = ChatError(Code.invalid, expected="one object")
         self._inbox.take(name, data, ack)
 
-    def _take_shortcut(self, frame: str) -> bool:
+    def _take_shortcut(self, frame: str) -> asyncio.Future[None] | Literal[Way.LONG] | None:
         command = read_command(frame)
-        if command is not None:
-            self._inbox.take(*command)
-        return command is not None
+        return Way.LONG if command is None else self._inbox.take(*command)
 
     def leave(self, reason: str = "") -> None:
         """The connection is over, in the turn in which its link closed. Idempotent."""

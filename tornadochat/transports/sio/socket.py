@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from engineio.async_socket import AsyncSocket
 from tornado.httputil import HTTPServerRequest
@@ -24,6 +25,16 @@ PACKETS_PER_TURN: Final = 32  # of one POST, before others have their turn
 GRACE: Final = 1.5  # seconds that the last packets wait for a poll to take them
 POLL_DELAY: Final = 0.25  # seconds that a poll may be behind the POST that ended its session
 NORMAL, PROTOCOL_ERROR, POLICY_VIOLATION = 1000, 1002, 1008  # RFC 6455 section 7.4.1
+
+
+class Way(Enum):
+    """`LONG`: a shortcut has not taken the frame."""
+
+    LONG = auto()
+
+
+Shortcut = Callable[[str], "asyncio.Future[None] | Literal[Way.LONG] | None"]
+"""Takes a WebSocket frame, or leaves it; else None, or what to await before more is read."""
 
 
 class EngineSocket(AsyncSocket):
@@ -49,7 +60,7 @@ class EngineSocket(AsyncSocket):
         super().__init__(server, sid)
         self.request = request
         self.ws: FramedWebSocketHandler | None = None
-        self.shortcut: Callable[[str], bool] | None = None
+        self.shortcut: Shortcut | None = None
         self.on_close: Callable[[str], None] | None = None
         self.readable: Callable[[], Awaitable[None] | None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -157,6 +168,8 @@ class EngineSocket(AsyncSocket):
         self.connected = self.upgraded = True
         self._wire.attach(ws)
         self.ws = ws
+        # Nothing but this decides about its frames from now on: they need not ask the handler and the stage.
+        ws.on_message = self._feed_open  # type: ignore[assignment, method-assign]
 
     def feed(self, frame: str | bytes) -> Awaitable[None] | None:
         """Take a WebSocket frame; what is returned must be awaited before the next one."""
@@ -174,13 +187,14 @@ class EngineSocket(AsyncSocket):
         return None
 
     def _feed_open(self, frame: str | bytes) -> Awaitable[None] | None:
-        if (
-            self.shortcut is not None
-            and isinstance(frame, str)
-            and not self._posting
-            and self.shortcut(frame)
-        ):
-            return self._hold_back()
+        if self.shortcut is not None and not self._posting and isinstance(frame, str):
+            gate = self.shortcut(frame)
+            if gate is None:
+                return None
+            if gate is not Way.LONG:
+                return self._heartbeat.hold(gate, self._over)
+        if self.closing:
+            return None
         try:
             check_packet(frame, self.server.binary)
         except Violation as violation:

@@ -1,10 +1,12 @@
 // Desktop notifications, for those who want them: one for all tabs, none while somebody looks at one.
 import { ref, watch, type Ref } from "vue";
 import type { MessageEvent } from "../protocol";
+import { claim } from "../tabs";
 
 const supported = "Notification" in globalThis;
 const permission = ref<NotificationPermission>(supported ? Notification.permission : "denied");
-const CHANNEL = "tornadochat looking";
+/** Of this server only: another one may be on the same host, under another path. */
+const CHANNEL = `tornadochat ${new URL(".", location.href).pathname} looking`;
 /** How long the other tabs may take to say that somebody looks at them. */
 const ANSWER = 150;
 const LONGEST = 200;
@@ -36,9 +38,9 @@ export function announce(
     const asked = Date.now();
     channel?.postMessage("who looks?");
     await new Promise((resolve) => setTimeout(resolve, ANSWER));
-    if (answered >= asked || looking.value) return;
+    if (answered >= asked || looking.value || !(await claim(`notification ${message.id}`))) return;
     try {
-      // One tag for a message: the other tabs' notifications of it take the place of this one.
+      // Where tabs cannot settle who shows it, those of one tag take each other's place.
       const shown = new Notification(name(message.from), {
         body: [...message.content].slice(0, LONGEST).join(""),
         tag: message.id,

@@ -14,6 +14,7 @@ const selected = ref(read());
 addEventListener("hashchange", () => (selected.value = read()));
 
 function select(userID: string | undefined): void {
+  if (userID === selected.value) return;
   const address = userID ? `#/${encodeURIComponent(userID)}` : location.pathname + location.search;
   // From one conversation to the next replaces: back leads to the list of people, not through them all.
   if (selected.value && userID) history.replaceState(null, "", address);

@@ -2,23 +2,31 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import { observe } from "../clock";
-import type { Commands, MessageEvent, SessionInfo } from "../protocol";
+import { insist } from "../insist";
+import type { Commands, ErrorData, MessageEvent, SessionInfo } from "../protocol";
 import { link, type Handlers } from "../socket";
 import * as storage from "../storage";
+import { ENDED, SIGNED_OUT, UNTOLD } from "../words";
 import { useConversations } from "./conversations";
+import { useDepartures } from "./departures";
 import { useDrafts } from "./drafts";
+import { useLeftovers } from "./leftovers";
 import { useMarks } from "./marks";
 import { useOutbox } from "./outbox";
 import { usePeople } from "./people";
-import { SIGNED_OUT, useSession } from "./session";
+import { useSearch } from "./search";
+import { useSession } from "./session";
 
 export const useHouse = defineStore("house", () => {
   const session = useSession();
   const people = usePeople();
+  const search = useSearch();
   const conversations = useConversations();
   const outbox = useOutbox();
   const marks = useMarks();
   const drafts = useDrafts();
+  const departures = useDepartures();
+  const leftovers = useLeftovers();
   /** The latest message from somebody else, for those who announce it. */
   const latest = ref<MessageEvent>();
   /** The longest message, in characters; the server may be configured otherwise. */
@@ -35,7 +43,10 @@ export const useHouse = defineStore("house", () => {
       live = false;
       const first = !session.me;
       session.accept(who);
-      if (first) load();
+      if (first) {
+        leftovers.clear();
+        load();
+      }
     },
     reset() {
       // What is held is no base to go on from.
@@ -57,15 +68,14 @@ export const useHouse = defineStore("house", () => {
     "private message"(message) {
       const mine = message.from === me();
       const other = mine ? message.to : message.from;
-      if (conversations.put(other, message)) {
-        people.wrote(message, me());
-        if (live) observe(message.at);
-        if (!mine) {
-          marks.received(other, message.seq);
-          // Of many that were missed the last one is announced, if it is still to be read.
-          if (live) latest.value = message;
-          else missed = message;
-        }
+      const added = conversations.put(other, message);
+      const counted = people.wrote(message, me());
+      if (live && counted) observe(message.at);
+      if (!mine && (added || counted)) {
+        marks.received(other, message.seq);
+        // Of many that were missed the last one is announced, if it is still to be read.
+        if (live) latest.value = message;
+        else missed = message;
       }
       if (mine && message.clientID) outbox.drop(message.clientID);
       // Last: a cursor says that everything up to it has been handled.
@@ -87,7 +97,7 @@ export const useHouse = defineStore("house", () => {
       missed = undefined;
       void outbox.flush();
       marks.arrived();
-      void people.look(people.query);
+      void search.look(search.query);
     },
   };
 
@@ -103,7 +113,7 @@ export const useHouse = defineStore("house", () => {
         if (session.me) leave(session.refuse.bind(undefined, error));
         else session.refuse(error);
       },
-      ended: () => leave(() => session.forget("This session was ended: from another tab or device, or by the server.")),
+      ended: () => leave(() => session.forget(session.leaving ? SIGNED_OUT : ENDED)),
     });
   }
 
@@ -111,11 +121,15 @@ export const useHouse = defineStore("house", () => {
   function leave(farewell: () => void): void {
     const userID = me();
     link.close();
+    // Who leaves by themselves has been asked.
+    if (session.leaving) leftovers.clear();
+    else leftovers.keep([...outbox.unsent(), ...drafts.unsent()]);
     farewell();
     outbox.clear(userID);
     drafts.clear(userID);
     conversations.clear();
     people.clear();
+    search.clear();
     marks.clear();
     latest.value = missed = undefined;
   }
@@ -127,34 +141,43 @@ export const useHouse = defineStore("house", () => {
   }
 
   async function signOut(): Promise<void> {
-    const userID = me();
-    await session.signOut();
-    if (!session.me) leave(() => undefined);
-    outbox.clear(userID);
-    drafts.clear(userID);
+    const left = session.me;
+    if (!left || session.leaving) return;
+    session.letGo();
+    const reply = await link.command("logout", {});
+    const told = "data" in reply;
+    // It may be over already: the server was quicker, or another tab, whose new session this one has joined.
+    if (session.me === left) leave(() => session.forget(told ? SIGNED_OUT : UNTOLD));
+    if (!told) departures.add(left.sessionID);
   }
 
   /** Another tab signed in or out. */
-  function sessionChanged(): void {
+  function sessionChanged(left: boolean): void {
     // What is there now, which may be newer than what the browser tells of.
     const now = session.stored();
     if (now?.sessionID === session.me?.sessionID) return;
-    if (session.me) leave(() => session.forget(SIGNED_OUT));
+    if (session.me) {
+      session.leaving ||= left;
+      leave(() => session.forget(left ? SIGNED_OUT : ENDED));
+    }
     if (now) {
+      leftovers.clear();
       session.me = now;
       start();
     }
   }
 
   function start(): void {
+    void departures.tell();
     if (!session.me) return;
     load();
     enter();
   }
 
-  storage.onChange((key, before) => {
-    if (key === session.KEY) sessionChanged();
-    else outbox.changed(key, before);
+  storage.onChange((key, before, after) => {
+    if (key === session.KEY) sessionChanged([before, after].some(session.tellsOfLeaving));
+    outbox.changed(key, before);
+    drafts.changed(key, before, after);
   });
 
   async function learnLimits(): Promise<void> {
@@ -166,9 +189,13 @@ export const useHouse = defineStore("house", () => {
     }
   }
 
-  async function sessions(): Promise<SessionInfo[]> {
-    const reply = await link.command("sessions", {});
-    return "data" in reply ? reply.data : [];
+  /** One's own sessions, as soon as the server can tell; undefined once nobody wants them any more. */
+  async function sessions(
+    wanted: () => boolean,
+    delayed: (error: ErrorData) => void,
+  ): Promise<SessionInfo[] | undefined> {
+    const reply = await insist("sessions", {}, wanted, delayed);
+    return reply && "data" in reply ? reply.data : undefined;
   }
 
   const revoke = (which: Commands["revoke"]["data"]) => link.command("revoke", which);
@@ -177,7 +204,6 @@ export const useHouse = defineStore("house", () => {
     latest,
     longest,
     linkState: computed(() => link.state.value),
-    retryAt: computed(() => link.retryAt.value),
     hurry: link.hurry,
     start,
     signIn,

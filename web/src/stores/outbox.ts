@@ -3,11 +3,14 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import { observe } from "../clock";
-import type { ErrorData, MessageReply } from "../protocol";
+import { patience, sleep } from "../patience";
+import type { MessageReply } from "../protocol";
 import { link } from "../socket";
 import * as storage from "../storage";
 import { exclusive, uniqueID } from "../tabs";
 import { useConversations } from "./conversations";
+import type { Leftover } from "./leftovers";
+import { whyNotSent } from "../words";
 import { usePeople } from "./people";
 import { useSession } from "./session";
 
@@ -23,9 +26,6 @@ export interface Waiting {
   /** What the server made of it; the tabs that did not send it learn it from here. */
   stored?: MessageReply;
 }
-
-const FIRST_PAUSE = 1_000;
-const LAST_PAUSE = 15_000;
 
 export const useOutbox = defineStore("outbox", () => {
   const session = useSession();
@@ -47,7 +47,7 @@ export const useOutbox = defineStore("outbox", () => {
       .map((key) => storage.read<Waiting>(key))
       .filter((item) => item !== undefined && !item.stored) as Waiting[];
     waiting.value = items.sort((a, b) => a.order - b.order);
-    for (const item of items) people.ensure(item.to, item.name, false);
+    for (const item of items) people.ensure(item.to, item.name);
   }
 
   function add(to: string, content: string): void {
@@ -78,9 +78,9 @@ export const useOutbox = defineStore("outbox", () => {
   }
 
   /** The server has stored it. */
-  function settle(item: Waiting, stored: MessageReply): void {
+  function settle(item: Waiting, stored: MessageReply, asked: number): void {
     const me = session.me?.userID ?? "";
-    if (!stored.duplicate) observe(stored.at);
+    if (!stored.duplicate) observe(stored.at, asked);
     show(item, stored, me);
     // Written before it is removed: the removal then tells the other tabs what became of it.
     storage.write(keyOf(item.clientID), { ...item, stored });
@@ -115,27 +115,31 @@ export const useOutbox = defineStore("outbox", () => {
 
   async function drain(): Promise<void> {
     refresh();
-    let pause = FIRST_PAUSE;
+    let tries = 0;
     for (let item = next.value; item; item = next.value) {
       const { to, content, clientID } = item;
+      const asked = Date.now();
       const reply = await link.command("private message", { to, content, clientID });
       if ("data" in reply) {
-        settle(item, reply.data);
-        pause = FIRST_PAUSE;
+        settle(item, reply.data, asked);
+        tries = 0;
       } else if (!reply.error.retryable) {
-        keep({ ...item, failed: explain(reply.error) });
+        keep({ ...item, failed: whyNotSent(reply.error) });
       } else if (link.state.value !== "online") {
         return;
       } else {
-        const wait = reply.error.retryAfter ?? pause;
+        const wait = patience(reply.error, tries++);
         if (reply.error.code === "rate_limited") slowedUntil.value = Date.now() + wait;
-        await new Promise((resolve) => setTimeout(resolve, wait));
-        pause = Math.min(LAST_PAUSE, pause * 2);
+        await sleep(wait);
         refresh();
       }
     }
     slowedUntil.value = 0;
   }
+
+  /** What would be lost with the session. */
+  const unsent = (): Leftover[] =>
+    waiting.value.map(({ name, to, content }) => ({ to: people.known.get(to)?.username ?? name, text: content, draft: false }));
 
   /** Nothing of one's own stays behind in a browser that one has signed out of. */
   function clear(userID: string): void {
@@ -143,16 +147,5 @@ export const useOutbox = defineStore("outbox", () => {
     waiting.value = [];
   }
 
-  return { waiting, slowedUntil, refresh, add, drop, retry, changed, flush, clear };
+  return { waiting, slowedUntil, refresh, add, drop, retry, changed, flush, unsent, clear };
 });
-
-function explain(error: ErrorData): string {
-  switch (error.code) {
-    case "too_large":
-      return "It is too long.";
-    case "unknown_user":
-      return "There is no such person any more.";
-    default:
-      return error.expected ? `${error.message}: ${error.expected}` : error.message;
-  }
-}

@@ -1,11 +1,11 @@
 // The list of people as it is shown: whom one talks with by latest activity, and all the others.
 import { defineStore } from "pinia";
 import { computed } from "vue";
-import type { Person as Found } from "../protocol";
 import { useConversations } from "./conversations";
 import { useDrafts } from "./drafts";
 import { useOutbox } from "./outbox";
-import { usePeople, type Person } from "./people";
+import { fold, usePeople, type Person, type Somebody } from "./people";
+import { useSearch } from "./search";
 
 export interface Line {
   text: string;
@@ -16,16 +16,21 @@ export interface Line {
 
 export const usePartners = defineStore("partners", () => {
   const people = usePeople();
+  const search = useSearch();
   const conversations = useConversations();
   const outbox = useOutbox();
   const drafts = useDrafts();
 
   const waiting = computed(() => new Map(outbox.waiting.map((item) => [item.to, item])));
 
-  /** When something last happened there: what waits to be sent is newer than all that was. */
+  /**
+   * When something last happened there since the server's list, which is in order itself; 0 if nothing did.
+   * What waits to be sent is newer than all that was.
+   */
   function activity(person: Person): number {
-    const item = waiting.value.get(person.userID);
-    return item ? Infinity : (conversations.open.get(person.userID)?.messages.at(-1)?.at ?? 0);
+    if (waiting.value.has(person.userID)) return Infinity;
+    const last = conversations.open.get(person.userID)?.messages.at(-1);
+    return last && last.seq > person.listed ? last.at : 0;
   }
 
   const talking = computed(() =>
@@ -38,9 +43,9 @@ export const usePartners = defineStore("partners", () => {
 
   const others = computed(() => {
     const shown = new Set(talking.value.map((person) => person.userID));
-    const all = new Map<string, Found>();
+    const all = new Map<string, Somebody>();
     // What is known live beats what a search said once.
-    for (const person of [...people.found, ...people.known.values()]) all.set(person.userID, person);
+    for (const person of [...search.found, ...people.known.values()]) all.set(person.userID, person);
     return [...all.values()].filter((person) => !shown.has(person.userID)).sort(people.byName);
   });
 
@@ -54,5 +59,18 @@ export const usePartners = defineStore("partners", () => {
     return last && { text: last.content, mine: last.from !== userID, at: last.at };
   }
 
-  return { talking, others, line };
+  const names = computed(() => {
+    const bearers = new Map<string, Set<string>>();
+    for (const { userID, username } of [...people.known.values(), ...search.found]) {
+      const name = fold(username);
+      bearers.set(name, (bearers.get(name) ?? new Set()).add(userID));
+    }
+    return bearers;
+  });
+
+  /** What tells two people of one name apart; nothing where there is only one. */
+  const tag = ({ userID, username }: { userID: string; username: string }): string =>
+    (names.value.get(fold(username))?.size ?? 0) > 1 ? userID.slice(0, 4) : "";
+
+  return { talking, others, line, tag };
 });

@@ -2,18 +2,24 @@
 import { defineStore } from "pinia";
 import { computed, reactive, ref } from "vue";
 import type { Entry, MessageEvent, Person as Found, Presence, ReadEvent, ReceivedEvent } from "../protocol";
-import { link } from "../socket";
 import { useSession } from "./session";
 
 export interface Person {
   userID: string;
   username: string;
-  connected: boolean;
+  /** Undefined where it has not been told yet. */
+  connected: boolean | undefined;
+  /** Whether the server tells of their coming and going by itself; in a large house only of partners. */
+  told: boolean;
   /** The `seq` of the conversation's last message; 0 if there is none. */
   seq: number;
-  /** The `seq` up to which the latest list of the server has counted what is unread. */
+  /** The same as the latest list of the server had it. */
+  listed: number;
+  /** The `seq` up to which what is unread has been counted: by that list, then message by message. */
   base: number;
   unread: number;
+  /** How far one has read oneself, as far as this page has heard. */
+  seen: number;
   /** How far they have read and received what was written to them. */
   read: number;
   received: number;
@@ -23,28 +29,22 @@ export interface Person {
   rank: number;
 }
 
+/** Somebody as a list shows them, who need not be known here. */
+export type Somebody = Pick<Person, "userID" | "username" | "connected">;
+
 const TYPING = 6_000;
-const fold = (name: string): string => name.normalize("NFKC").toLowerCase();
+/** The capital of a letter tells more of its kin than the letter: ß and SS. The i without a dot has its own. */
+const small = (letter: string): string =>
+  letter === "ı" ? letter : letter.toLowerCase().toUpperCase().toLowerCase();
+/** A name as it is searched by, as the server does it: letters that differ in case or form only are the same. */
+export const fold = (name: string): string =>
+  [...name.normalize("NFKC")].map(small).join("").normalize("NFKC");
 const collator = new Intl.Collator();
 
 export const usePeople = defineStore("people", () => {
   const session = useSession();
   const known = reactive(new Map<string, Person>());
   const loaded = ref(false);
-  const found = ref<Found[]>([]);
-  const query = ref("");
-  const more = ref<string | null>(null);
-  const searching = ref(false);
-  let search = 0;
-
-  const names = computed(() => {
-    const count = new Map<string, number>();
-    for (const person of known.values()) {
-      const name = fold(person.username);
-      count.set(name, (count.get(name) ?? 0) + 1);
-    }
-    return count;
-  });
 
   const unread = computed(() => {
     let sum = 0;
@@ -52,16 +52,19 @@ export const usePeople = defineStore("people", () => {
     return sum;
   });
 
-  function ensure(userID: string, username: string, connected: boolean): Person {
+  function ensure(userID: string, username: string, connected?: boolean): Person {
     let person = known.get(userID);
     if (!person) {
       person = reactive({
         userID,
         username,
         connected,
+        told: false,
         seq: 0,
+        listed: 0,
         base: 0,
         unread: 0,
+        seen: 0,
         read: 0,
         received: 0,
         typing: 0,
@@ -75,11 +78,11 @@ export const usePeople = defineStore("people", () => {
   function set(entries: Entry[], fresh: boolean): void {
     if (fresh) known.clear();
     // Who is not in the list of a large house is still somebody one may be looking at.
-    else for (const person of known.values()) person.connected = false;
+    else for (const person of known.values()) Object.assign(person, { connected: undefined, told: false });
     entries.forEach((entry, rank) => {
       const person = ensure(entry.userID, entry.username, entry.connected);
       const { username, connected, seq, unread, read, received } = entry;
-      Object.assign(person, { username, connected, seq, base: seq, unread, read, received, rank });
+      Object.assign(person, { username, connected, told: true, seq, listed: seq, base: seq, unread, read, received, rank });
     });
     loaded.value = true;
   }
@@ -88,7 +91,16 @@ export const usePeople = defineStore("people", () => {
     Object.assign(ensure(presence.userID, presence.username, presence.connected), {
       username: presence.username,
       connected: presence.connected,
+      told: true,
     });
+  }
+
+  /** What the server said when it was asked; of whom it tells by itself it has told more since, perhaps. */
+  function heard(found: Found[]): void {
+    for (const { userID, connected } of found) {
+      const person = known.get(userID);
+      if (person && !person.told) person.connected = connected;
+    }
   }
 
   function left(userID: string): void {
@@ -96,21 +108,24 @@ export const usePeople = defineStore("people", () => {
     if (person) person.connected = false;
   }
 
-  /** A message that is new here. What the list has counted already, below its `seq`, adds nothing. */
-  function wrote(message: MessageEvent, me: string): void {
+  /** A message of the server, in its turn; false if it was counted before, by the list for example. */
+  function wrote(message: MessageEvent, me: string): boolean {
     const mine = message.from === me;
     const person = known.get(mine ? message.to : message.from);
-    if (!person || message.seq <= person.base) return;
+    if (!person || message.seq <= person.base) return false;
+    person.base = message.seq;
     person.seq = Math.max(person.seq, message.seq);
-    if (mine) return;
-    person.unread += 1;
-    person.typing = 0;
+    if (!mine) {
+      person.unread += 1;
+      person.typing = 0;
+    }
+    return true;
   }
 
   function marked(kind: "read" | "received", mark: ReadEvent | ReceivedEvent, me: string): void {
     if (mark.from === me) {
       const person = known.get(mark.with);
-      if (person && "unread" in mark && typeof mark.unread === "number") person.unread = mark.unread;
+      if (person && "unread" in mark) read(person, mark.seq, mark.unread ?? 0);
       return;
     }
     const person = known.get(mark.from);
@@ -119,48 +134,28 @@ export const usePeople = defineStore("people", () => {
     person.received = Math.max(person.received, mark.seq);
   }
 
+  /** One has read up to there oneself, which leaves so many; a mark behind another says nothing any more. */
+  function read(person: Person, seq: number, left: number): void {
+    if (seq < person.seen) return;
+    person.seen = seq;
+    person.unread = left;
+  }
+
   /** A lease of the server, counted from here: its clock and this one need not agree. */
   function types(userID: string): void {
     const person = known.get(userID);
     if (person) person.typing = Date.now() + TYPING;
   }
 
-  async function look(text: string, after: string | null = null): Promise<void> {
-    const mine = ++search;
-    query.value = text;
-    searching.value = true;
-    const reply = await link.command("users", { ...(text ? { query: text } : {}), ...(after ? { after } : {}) });
-    // A later search has overtaken this one.
-    if (mine !== search) return;
-    searching.value = false;
-    if ("error" in reply) return;
-    found.value = after ? [...found.value, ...reply.data.users] : reply.data.users;
-    more.value = reply.data.next;
-  }
-
-  /** What tells two people of one name apart; nothing where there is only one. */
-  const tag = (person: { userID: string; username: string }): string =>
-    (names.value.get(fold(person.username)) ?? 0) > 1 ||
-    found.value.some((other) => other.userID !== person.userID && fold(other.username) === fold(person.username))
-      ? person.userID.slice(0, 4)
-      : "";
-
-  const byName = (a: Found, b: Found): number =>
+  const byName = (a: Somebody, b: Somebody): number =>
     collator.compare(a.username, b.username) || (a.userID < b.userID ? -1 : 1);
 
   const isMe = (userID: string): boolean => userID === session.me?.userID;
 
-  return {
-    known, loaded, found, query, more, searching, unread,
-    ensure, set, came, left, wrote, marked, types, look, tag, byName, isMe,
-    clear: () => {
-      known.clear();
-      found.value = [];
-      loaded.value = false;
-      search += 1;
-      query.value = "";
-      more.value = null;
-      searching.value = false;
-    },
-  };
+  function clear(): void {
+    known.clear();
+    loaded.value = false;
+  }
+
+  return { known, loaded, unread, ensure, set, came, heard, left, wrote, marked, read, types, byName, isMe, clear };
 });

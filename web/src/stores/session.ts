@@ -2,19 +2,22 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import type { ConnectData, ErrorData, SessionEvent } from "../protocol";
-import { link } from "../socket";
 import * as storage from "../storage";
+import { OVER, whyNotIn } from "../words";
 
 const KEY = "session";
-export const SIGNED_OUT = "You have signed out.";
+/** Stands in the place of a session that somebody is just leaving. */
+const LEFT = { left: true } as const;
 
 export const useSession = defineStore("session", () => {
-  const me = ref(storage.read<SessionEvent>(KEY));
+  const me = ref(stored());
   /** The name somebody just chose, until the server has taken it. */
   const wanted = ref<string>();
   const error = ref<string>();
   /** Why one has been signed out. */
   const farewell = ref<string>();
+  /** Whether one is just signing out, and the server has not answered yet. */
+  const leaving = ref(false);
   /** Where to resume from; as long as this page lives, since it goes with the messages it holds. */
   let cursor: string | undefined;
 
@@ -27,41 +30,43 @@ export const useSession = defineStore("session", () => {
   }
 
   function accept(session: SessionEvent): void {
+    // When one comes back, what is kept may be another session already, which another tab has begun.
+    if (!me.value) storage.write(KEY, session);
     me.value = session;
     wanted.value = error.value = farewell.value = undefined;
-    storage.write(KEY, session);
   }
 
   function refuse(refusal: ErrorData): void {
     if (me.value) {
-      forget("Your session has ended. Choose a name to come back.");
+      forget(OVER);
     } else {
       wanted.value = undefined;
-      error.value =
-        refusal.code === "invalid_username"
-          ? "That name cannot be used. Take 1 to 64 visible characters."
-          : refusal.message;
+      error.value = whyNotIn(refusal);
     }
   }
 
-  function forget(reason?: string): void {
-    const kept = storage.read<SessionEvent>(KEY);
+  function forget(reason: string): void {
     // Another tab may have signed in anew already: its session stays.
-    if (kept?.sessionID === me.value?.sessionID) storage.remove(KEY);
-    me.value = undefined;
-    cursor = undefined;
+    if (stored()?.sessionID === me.value?.sessionID) storage.remove(KEY);
+    me.value = wanted.value = error.value = cursor = undefined;
+    leaving.value = false;
     farewell.value = reason;
   }
 
-  async function signOut(): Promise<void> {
-    const leaving = me.value;
-    // The other tabs hear of it from the storage, as a rule before the server closes their connections.
+  /** From here on the other tabs know: from the storage, as a rule before the server closes their links. */
+  function letGo(): void {
+    leaving.value = true;
+    // Written before it is removed: the removal then tells the other tabs that somebody wanted it.
+    storage.write(KEY, LEFT);
     storage.remove(KEY);
-    const reply = await link.command("logout", {});
-    // Another tab has begun a new session meanwhile, and this one has joined it.
-    if (me.value !== leaving) return;
-    link.close();
-    forget("error" in reply ? "Signed out here. The server could not be told: that session lives on there." : SIGNED_OUT);
+  }
+
+  /** Whether what another tab has put there, or removed, says that somebody left: the server ended nothing. */
+  const tellsOfLeaving = (kept: unknown): boolean => (kept as typeof LEFT | undefined)?.left === true;
+
+  function stored(): SessionEvent | undefined {
+    const kept = storage.read<SessionEvent | typeof LEFT>(KEY);
+    return kept && "sessionID" in kept ? kept : undefined;
   }
 
   return {
@@ -69,17 +74,21 @@ export const useSession = defineStore("session", () => {
     wanted,
     error,
     farewell,
+    leaving,
     signedIn,
     joining,
     credentials,
     accept,
     refuse,
     forget,
-    signOut,
+    letGo,
     resumable: () => cursor !== undefined,
     handled: (latest: string) => void (cursor = latest),
     unresumable: () => void (cursor = undefined),
-    stored: () => storage.read<SessionEvent>(KEY),
+    stored,
+    tellsOfLeaving,
+    /** Whether a reload would sign one out. */
+    fleeting: () => storage.isFleeting(KEY),
     KEY,
   };
 });

@@ -1,0 +1,1 @@
+"""tornadochat beside its peers: `python -m benchmarks`, see docs/PERFORMANCE.md."""

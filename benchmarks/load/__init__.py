@@ -1,0 +1,1 @@
+"""The load: clients that check everything they are sent."""

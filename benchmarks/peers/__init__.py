@@ -1,0 +1,1 @@
+"""The peers: other servers of the same, each as its own documentation shows it."""
