@@ -141,6 +141,22 @@ def test_a_subcommand_with_a_bad_configuration_ends_with_2(run: Run, words: tupl
     assert "none.yaml: No such file or directory" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["backup", "restore"])
+def test_a_store_in_memory_is_neither_backed_up_nor_restored(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.yaml").touch()
+    done = run(name, "--set", "store.url=memory:", "file")
+    told = "tornadochat: store.url is memory: and has no file to back up or to restore\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_torture_asks_for_no_configuration(run: Run) -> None:
+    done = run("torture", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--config" not in done.stdout
+    assert "\n    torture " in run("--help").stdout
+
+
 def test_a_subcommand_that_there_is_not_is_refused(run: Run) -> None:
     done = run("dance")
     assert (done.returncode, done.stdout) == (2, "")

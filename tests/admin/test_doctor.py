@@ -55,6 +55,13 @@ def test_a_machine_in_good_order_has_no_fault(tmp_path: Path) -> None:
     assert checks == ["configuration", "store", "disk", "use", "descriptors", "port"]
 
 
+def test_a_store_in_memory_is_as_it_should_be(tmp_path: Path) -> None:
+    found = look(tmp_path, "store.url=memory:")
+    assert [finding.check for finding in found.findings] == ["configuration", "store", "descriptors", "port"]
+    assert found.findings[1] == Finding("ok", "store", "in memory: nothing is kept when the server ends")
+    assert Setting("store.url", "memory:", "--set") in unusual(found.settings)
+
+
 def test_a_server_elsewhere_that_has_the_store_is_told(tmp_path: Path) -> None:
     claim = Claim(tmp_path / "tornadochat.db")
     found = look(tmp_path)

@@ -59,11 +59,11 @@ def backup(options: argparse.Namespace, path: Path, sets: Sequence[str]) -> int:
     from tornadochat.admin import AdminError
     from tornadochat.admin.backup import backup as make
     from tornadochat.admin.progress import Progress
-    from tornadochat.store.upkeep import StoreError, path_of
+    from tornadochat.store.upkeep import StoreError
 
-    database = load(path, sets).store.url
     try:
-        contents = make(path_of(database), options.file, force=options.force, progress=Progress(sys.stderr))
+        database = _database(path, sets)
+        contents = make(database, options.file, force=options.force, progress=Progress(sys.stderr))
     except (AdminError, StoreError) as error:
         return _fail(error)
     print(f"{options.file}: {contents}; verified")
@@ -75,11 +75,10 @@ def restore(options: argparse.Namespace, path: Path, sets: Sequence[str]) -> int
     from tornadochat.admin import AdminError
     from tornadochat.admin.progress import Progress
     from tornadochat.admin.restore import restore as put
-    from tornadochat.store.upkeep import StoreError, path_of
+    from tornadochat.store.upkeep import StoreError
 
-    url = load(path, sets).store.url
     try:
-        database = path_of(url)
+        database = _database(path, sets)
         restored = put(database, options.file, now=datetime.now(UTC), progress=Progress(sys.stderr))
     except (AdminError, StoreError) as error:
         return _fail(error)
@@ -88,6 +87,17 @@ def restore(options: argparse.Namespace, path: Path, sets: Sequence[str]) -> int
         print(f"what was there before is in {restored.aside}")
     print("clients will start afresh; sessions that were ended since the backup are valid again")
     return DONE
+
+
+def _database(path: Path, sets: Sequence[str]) -> Path:
+    """The store's file. Raises ConfigError, StoreError, and AdminError where there is none."""
+    from tornadochat.admin import AdminError
+    from tornadochat.store.upkeep import path_of
+
+    store = load(path, sets).store
+    if store.path is None:
+        raise AdminError(f"store.url is {store.url} and has no file to back up or to restore")
+    return path_of(store.url)
 
 
 def _fail(error: Exception) -> int:

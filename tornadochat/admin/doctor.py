@@ -50,11 +50,13 @@ def unusual(settings: Sequence[Setting]) -> list[Setting]:
 
 
 def _checks(config: Config, progress: Progress) -> Iterator[Finding]:
-    stored: list[Finding] = []
-    try:
-        stored = list(check_store(path_of(config.store.url), progress))
-    except StoreError as error:
-        stored = [Finding("fault", "store", str(error))]
+    if config.store.path is None:
+        stored = [Finding("ok", "store", "in memory: nothing is kept when the server ends")]
+    else:
+        try:
+            stored = list(check_store(path_of(config.store.url), progress))
+        except StoreError as error:
+            stored = [Finding("fault", "store", str(error))]
     yield from stored
     yield descriptors(*resource.getrlimit(resource.RLIMIT_NOFILE))
     network = list(check_network(config.server.address, config.server.port))
