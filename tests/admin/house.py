@@ -21,15 +21,13 @@ def make(path: Path, *contents: str) -> None:
 
 
 def add(connection: sqlite3.Connection, *contents: str) -> None:
-    """More messages, committed."""
+    """More messages, committed, and in no index yet, as a server leaves them that is busy or killed."""
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM message").fetchone()
     connection.executemany(
-        "INSERT INTO message (number, room, seq, sender, recipient, content, at, connection, lows) "
-        "VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0)",
-        [
-            (last + place, ROOM, last + place, ALICE, BOB, content)
-            for place, content in enumerate(contents, 1)
-        ],
+        "INSERT INTO message "
+        "(number, room, seq, sender, recipient, content, at, client_id, connection, lows) "
+        "VALUES (?1, ?2, ?1, ?3, ?4, ?5, 1, 'c' || ?1, 0, ?1)",
+        [(last + place, ROOM, ALICE, BOB, content) for place, content in enumerate(contents, 1)],
     )
     connection.commit()
 
@@ -39,6 +37,28 @@ def messages(path: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         return [content for (content,) in connection.execute("SELECT content FROM message ORDER BY number")]
+
+
+def indexed(path: Path) -> tuple[list[str], list[str], list[str], int]:
+    """The contents that are found by the room, by its other member, by the clientIDs; the room's last seq."""
+    queries = (
+        f"SELECT place.numbers FROM place WHERE room = {ROOM}",
+        f"SELECT audience.numbers FROM audience WHERE user = {BOB}",
+        f"SELECT json_array(number) AS numbers FROM client WHERE sender = {ALICE}",
+    )
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        rooms, users, clients = (
+            [
+                content
+                for (content,) in connection.execute(
+                    f"SELECT content FROM ({query}) AS run, json_each(run.numbers) AS asked "
+                    "JOIN message ON message.number = asked.value ORDER BY message.number"
+                )
+            ]
+            for query in queries
+        )
+        (seq,) = connection.execute("SELECT seq FROM room WHERE id = ?", (ROOM,)).fetchone()
+        return rooms, users, clients, seq
 
 
 def epoch(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.house import Terminal, add, damage, files, make, messages, unseen, watched
+from tests.admin.house import Terminal, add, damage, files, indexed, make, messages, unseen, watched
 from tornadochat.admin import AdminError
 from tornadochat.admin.backup import backup
 from tornadochat.admin.progress import Progress
@@ -55,6 +55,16 @@ def test_what_is_only_in_the_write_ahead_log_is_in_the_backup(database: Path, ta
         assert database.with_name("chat.db-wal").stat().st_size
         take(database, target)
     assert messages(target) == ["one", "two", "three"]
+
+
+def test_what_is_in_the_indexes_and_what_is_not_yet_stay_so(database: Path, target: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as server:
+        with server:
+            server.execute("UPDATE indexing SET number = 1")
+        take(database, target)
+        with contextlib.closing(sqlite3.connect(target)) as copied:
+            assert list(copied.iterdump()) == list(server.iterdump())
+    assert indexed(target) == (["one"], ["one"], ["one"], 1)
 
 
 def test_writes_during_the_copy_neither_begin_it_anew_nor_get_in(database: Path, target: Path) -> None:

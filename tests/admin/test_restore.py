@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from tests.admin.house import damage, epoch, files, make, messages, unseen
+from tests.admin.house import ALICE, BOB, ROOM, damage, epoch, files, indexed, make, messages, unseen
 from tornadochat.admin import AdminError
 from tornadochat.admin.restore import Restored, restore
 from tornadochat.store.upgrade import alembic_config
@@ -65,6 +65,13 @@ def test_the_restored_database_is_another_log_each_time(database: Path, source: 
     restore(database, source, now=datetime.now(UTC), progress=unseen())
     assert len({epoch(source), first, epoch(database)}) == 3
     assert len(first) == 12
+
+
+def test_what_was_in_no_index_yet_is_in_all_of_them(database: Path, source: Path) -> None:
+    put(database, source)
+    assert indexed(database) == (["one", "two"], ["one", "two"], ["one", "two"], 2)
+    with contextlib.closing(sqlite3.connect(source)) as untouched:
+        assert untouched.execute("SELECT number FROM indexing").fetchone() == (0,)
 
 
 def test_there_need_be_nothing_in_the_place(database: Path, source: Path) -> None:
@@ -145,7 +152,15 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(database: Path, tmp_
     with engine.begin() as connection:
         command.upgrade(alembic_config(connection), "0001")
     engine.dispose()
+    with contextlib.closing(sqlite3.connect(old)) as earlier, earlier:
+        for user, name in ((ALICE, "alice"), (BOB, "bob")):
+            earlier.execute("INSERT INTO user VALUES (?, ?, ?, 1)", (user, name, name))
+        for number, content in enumerate(("one", "two"), 1):
+            values = (number, ROOM, number, ALICE, BOB, content, f"c{number}")
+            earlier.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, 1, ?, 0)", values)
     put(database, old)
+    assert messages(database) == ["one", "two"]
+    assert indexed(database) == (["one", "two"], ["one", "two"], ["one", "two"], 2)
     with contextlib.closing(sqlite3.connect(database)) as restored:
         assert restored.execute("SELECT version_num FROM alembic_version").fetchone() == (revisions()[0],)
     with contextlib.closing(sqlite3.connect(old)) as untouched:

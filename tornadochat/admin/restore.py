@@ -30,7 +30,7 @@ from tornadochat.admin.database import (
     writing,
 )
 from tornadochat.admin.progress import Progress
-from tornadochat.store.upkeep import Claim, StoreError, is_claimed, lock_of, migrate
+from tornadochat.store.upkeep import Claim, StoreError, is_claimed, lock_of, make_ready
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -89,7 +89,8 @@ def _stage(source: Path, staged: Path, database: Path, progress: Progress) -> Co
         copy(connection, staged, progress)
     with reading(staged) as connection:
         check(connection, source, progress)
-    migrate(staged)
+    # A server writes its indexes late: a backup may hold messages that none of them holds.
+    make_ready(staged)
     with writing(staged) as connection:
         # Cursors of the log that the backup was taken from mean nothing in what will be written now.
         connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(6),))
