@@ -15,7 +15,7 @@ WEB := $(shell find web -name node_modules -prune -o -type f -print)
 NPM := $(CURDIR)/$(BIN)/python $(CURDIR)/web/scripts/npm.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format bench clean
+.PHONY: run test lint format audit bench clean
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -35,6 +35,16 @@ lint: $(TESTABLE)
 format: $(TESTABLE)
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+
+# Asks the registries what is known against the packages that are installed. Not part of `test`: the answer
+# changes by itself. A registry that does not answer is a failure too.
+audit: $(TESTABLE)
+	$(PIP) 'pip-audit>=2.10,<3'
+	$(BIN)/python -m pip freeze --exclude-editable > .venv/frozen.txt
+	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps --progress-spinner off -r .venv/frozen.txt
+	cd web && $(NPM) audit
+	cd tests/node && $(NPM) audit
+	cd benchmarks/peers && $(NPM) audit
 
 # All scenarios, or some: make bench SCENARIO="3 history". More: make bench ARGS=--help.
 bench: $(MEASURABLE)

@@ -168,3 +168,13 @@ async def test_a_database_that_takes_no_writes_keeps_the_server_from_starting(tm
             await second.start()
     holder.close()
     assert "Traceback" not in second.log()
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_a_server_for_others_says_so_at_the_start(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, server__address="0.0.0.0", server__public="true")
+    await server.start()
+    ready = await get(f"{server.url}/readyz")
+    await server.stop()
+    assert ready == (200, "ready\n")
+    assert "server.public: whoever can reach 0.0.0.0 may become a user" in server.log()

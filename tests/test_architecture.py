@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tornadochat"
 FLOOR = ("models", "events", "errors", "protocol", "contract", "config", "logs", "metrics")
-LAYERS = ("delivery", "http", "service", "store", "torture", "transports")
+LAYERS = ("admin", "delivery", "http", "service", "store", "torture", "transports")
 ROOT = ("app", "__main__")
 LONGEST = 350
 
@@ -158,9 +158,16 @@ def test_only_the_root_joins_the_boxes() -> None:
 
 
 def test_the_store_is_used_by_its_front_door() -> None:
-    others = [module for module in MODULES if module.layer != "store"]
+    others = [module for module in MODULES if module.layer not in {"store", "admin"}]
     inside = {f"tornadochat.{module.name}" for module in of("store")} - {"tornadochat.store"}
     assert not offences(others, *inside)
+    assert not offences(of("admin"), *(inside - {"tornadochat.store.upkeep"}))
+
+
+def test_what_is_done_from_outside_knows_nothing_of_what_serves() -> None:
+    assert not offences(
+        of("admin"), *ours("service", "delivery", "transports", "http"), "tornado", "socketio"
+    )
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)

@@ -59,7 +59,7 @@ def test_unknown_names_in_the_file_are_refused(mistakes: Mistakes) -> None:
         "config.yaml:4: server.adress: there is no such setting; did you mean server.address?",
         "config.yaml:5: server.<<: there is no such setting",
         "config.yaml:6: websocket: there is no such setting",
-        "config.yaml:7: (a name that is no text): there is no such setting",
+        "config.yaml:7: (what is no name): there is no such setting",
     ]
 
 
@@ -71,10 +71,10 @@ def test_unknown_names_in_the_file_are_refused(mistakes: Mistakes) -> None:
     [
         ("server: [1\nlog: x", ["config.yaml:2:4: expected ',' or ']', but got ':'"]),
         ("server:\n\tport: 1", ["config.yaml:2:1: found character '\\t' that cannot start any token"]),
-        ("a: *b", ["config.yaml:1:4: found undefined alias 'b'"]),
+        ("a: *b", ["config.yaml:1:4: found undefined alias"]),
         ("a: 1\n---\nb: 1", ["config.yaml:2:1: but found another document"]),
         ("- server", ["config.yaml:1: expected lines `name: value`, found a list"]),
-        ("port 5", ['config.yaml:1: expected lines `name: value`, found "port 5"']),
+        ("port 5", ["config.yaml:1: expected lines `name: value`, found other text"]),
         ("server: [port]", ["config.yaml:1: server: expected lines `name: value`, found a list"]),
         ("server:\nlog:\nserver:\n", ["config.yaml:3: server: given twice, first in line 1"]),
         (b"\xff\x00", None),
@@ -90,8 +90,7 @@ def test_a_file_that_is_no_configuration(
 
 def test_a_bad_tag_does_not_hide_other_mistakes(mistakes: Mistakes) -> None:
     assert mistakes("server:\n  port: !!python/object:os.system x\n  prot: 1") == [
-        "config.yaml:2:9: could not determine a constructor for the tag "
-        "'tag:yaml.org,2002:python/object:os.system'",
+        "config.yaml:2:9: could not determine a constructor for the tag",
         "config.yaml:3: server.prot: there is no such setting; did you mean server.port?",
     ]
 
@@ -105,6 +104,49 @@ def test_a_missing_file_is_a_mistake_beside_others(tmp_path: Path) -> None:
     ]
     with pytest.raises(ConfigError, match="Is a directory"):
         load(tmp_path, environ={})
+
+
+# Files, words and values that may be secrets
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root:x:0:0:root:/root:/bin/hunter2\nhunter2:x:1:1::/:/bin/sh\n",
+        "PASSWORD=hunter2\nTOKEN=hunter2\n",
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+        "server: hunter2 hunter2",
+        "server: [hunter2]",
+        "'token hunter2': x",
+        "server: {port: *hunter2}",
+        "server: {port: !hunter2 x}",
+        "server: {port: !hunter2!x x}",
+        "server: {port: &hunter2 1, x: &hunter2 2}",
+        "%hunter2 x\n---\nx",
+        "a: b: hunter2",
+    ],
+)
+def test_a_file_that_was_not_meant_stays_untold(mistakes: Mistakes, text: str) -> None:
+    assert "hunter2" not in "\n".join(mistakes(text))
+
+
+def test_etc_passwd_is_not_told() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(Path("/etc/passwd"), environ={})
+    assert str(caught.value).startswith("/etc/passwd:1")
+    assert "root" not in str(caught.value)
+
+
+def test_what_is_no_name_after_set_is_not_repeated(mistakes: Mistakes) -> None:
+    for given in ("postgres://user:hunter2@db", "postgres://user:hunter2@db?a=b", "x" * 65 + "=1"):
+        (line,) = mistakes(sets=[given])
+        assert line.startswith("--set: (what is no name): ")
+
+
+def test_of_very_many_mistakes_the_first_are_told(mistakes: Mistakes) -> None:
+    told = mistakes("\n".join(f"name{number}: 1" for number in range(500)))
+    assert len(told) == 21
+    assert told[-1] == "and 480 more"
 
 
 def test_a_long_value_is_not_told_in_full(mistakes: Mistakes) -> None:

@@ -22,7 +22,12 @@ from tornadochat.protocol import COMMANDS, EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tornadochat"
-DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 SHAPES = ("MessageData", "Entry", "Person", "SessionInfo", "ErrorData")
 CONTRACT = contract({})
 SCHEMAS: dict[str, Any] = CONTRACT["schemas"]
@@ -286,16 +291,38 @@ def test_commands_of_make_exist(path: Path) -> None:
     assert path.name != "README.md" or {"run", "test"} <= set(named)
 
 
-def test_the_readme_names_options_that_there_are() -> None:
-    help_ = subprocess.run(
-        [sys.executable, "-m", "tornadochat", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+def help_of(*words: str) -> str:
+    """What `--help` says of the command, or of a subcommand."""
+    return subprocess.run(
+        [sys.executable, "-m", "tornadochat", *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     ).stdout
-    readme = text(ROOT / "README.md")
-    named = set(re.findall(r"`(--[a-z]+)", readme))
-    for line in re.findall(r"-m tornadochat(.*)$", readme, re.MULTILINE):
-        named |= set(re.findall(r"--[a-z]+", line))
-    assert {"--config", "--set", "--check"} <= named
-    assert named <= set(re.findall(r"--[a-z]+", help_))
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    """The help of every subcommand by its name, that of the command itself under nothing."""
+    whole = help_of()
+    names = re.findall(r"^    ([a-z]+) ", whole.partition("commands:")[2], re.MULTILINE)
+    return {"": whole} | {name: help_of(name) for name in names}
+
+
+@every_document
+def test_subcommands_and_options_that_are_named_exist(path: Path, helps: dict[str, str]) -> None:
+    for line in re.findall(r"-m tornadochat(.*?)(?:`|$)", text(path), re.MULTILINE):
+        words = line.split()
+        name = words[0] if words and re.fullmatch("[a-z]+", words[0]) else ""
+        assert name in helps, line
+        assert set(re.findall(r"--[a-z]+", line)) <= set(re.findall(r"--[a-z]+", helps[name])), line
+
+
+def test_the_readme_names_options_that_there_are(helps: dict[str, str]) -> None:
+    named = set(re.findall(r"`(--[a-z]+)", text(ROOT / "README.md")))
+    assert {"--set", "--check"} <= named
+    assert named <= set(re.findall(r"--[a-z]+", helps[""]))
 
 
 def test_the_changelog_is_of_this_version() -> None:

@@ -101,6 +101,68 @@ def test_an_unknown_option_is_refused(run: Run) -> None:
     assert "unrecognized arguments: --chekc" in done.stderr
 
 
+def test_a_password_among_the_options_is_not_repeated(run: Run) -> None:
+    for words in (["postgres://user:hunter2@db/chat"], ["--port=//user:hunter2@a"]):
+        done = run(*words)
+        assert done.returncode == 2
+        assert "//…@" in done.stderr and "hunter2" not in done.stderr
+
+
+# Subcommands; what they do is tested with them
+
+
+@pytest.mark.parametrize("name", ["doctor", "backup", "restore"])
+def test_a_subcommand_explains_itself(run: Run, name: str) -> None:
+    done = run(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: tornadochat {name} ")
+    assert "--config FILE" in done.stdout
+    assert f"\n    {name} " in run("--help").stdout
+
+
+def test_common_options_stand_before_or_after_the_subcommand(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").touch()
+    for words in (
+        "--config c.yaml --set store.url=sqlite:///x.db backup to --set log.level=info",
+        "--set store.url=sqlite:///y.db backup --set store.url=sqlite:///x.db to --config c.yaml",
+    ):
+        done = run(*words.split())
+        told = f"tornadochat: {tmp_path}/x.db: No such file or directory\n"
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+
+
+@pytest.mark.parametrize("words", [("backup", "to"), ("restore", "from")])
+def test_a_subcommand_with_a_bad_configuration_ends_with_2(run: Run, words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tornadochat: there is no config.yaml here: say which file with --config FILE\n"
+    done = run(*words, "--config", "none.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "none.yaml: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["backup", "restore"])
+def test_a_store_in_memory_is_neither_backed_up_nor_restored(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.yaml").touch()
+    done = run(name, "--set", "store.url=memory:", "file")
+    told = "tornadochat: store.url is memory: and has no file to back up or to restore\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_torture_asks_for_no_configuration(run: Run) -> None:
+    done = run("torture", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--config" not in done.stdout
+    assert "\n    torture " in run("--help").stdout
+
+
+def test_a_subcommand_that_there_is_not_is_refused(run: Run) -> None:
+    done = run("dance")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "dance" in done.stderr
+
+
 # Serving, without a server
 
 

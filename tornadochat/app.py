@@ -17,7 +17,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from tornadochat import __version__
-from tornadochat.config import Config
+from tornadochat.config import Config, is_loopback
 from tornadochat.contract import contract
 from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
@@ -280,6 +280,8 @@ async def serve(config: Config) -> None:
     await app.start()
     _tune_the_interpreter()
     socketio, raw = app.urls
+    if not is_loopback(config.server.address):
+        _log.info("server.public: whoever can reach %s may become a user", config.server.address)
     print(f"tornadochat {__version__} is ready: Socket.IO at {socketio}, raw WebSocket at {raw}", flush=True)
     await asked.wait()
     _log.info("stopping")

@@ -4,8 +4,10 @@
 What each setting is for and why its default is what it is stands in `docs/CONFIGURATION.md`.
 """
 
+import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -35,14 +37,26 @@ from tornadochat.config_rules import (
     Rule,
     Size,
     StoreUrl,
+    Switch,
 )
 from tornadochat.config_sources import Layer, from_environment, from_file, from_sets
 
 _SQLITE: Final = "sqlite:///"
+_LOCAL_NAMES: Final = ("localhost", "ip6-localhost")
+_MISTAKES: Final = 20
+_USERINFO: Final = re.compile(r'//[^\s"]*@')
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the text has one line for each mistake."""
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach what listens there; of a name, if that is certain."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() in _LOCAL_NAMES
 
 
 class Section(BaseModel):
@@ -54,11 +68,24 @@ class Section(BaseModel):
 class Server(Section):
     """Where to listen and whom to believe."""
 
+    # Before what it allows: a validator knows the fields above its own.
+    public: Annotated[bool, Switch()] = False
     address: Annotated[str, Address()] = "127.0.0.1"
     port: Annotated[int, Integer(0, 65535)] = 8888
     origins: Annotated[tuple[str, ...], ListOf(Origin())] = ()
     trusted_proxies: Annotated[tuple[Network, ...], ListOf(AddressBlock())] = ()
     frame_ancestors: Annotated[tuple[str, ...], ListOf(Origin())] = ()
+
+    @field_validator("address")
+    @classmethod
+    def _is_public_on_purpose(cls, address: str, info: ValidationInfo) -> str:
+        if info.data.get("public", True) or is_loopback(address):
+            return address
+        text = (
+            "an address of this machine alone, such as 127.0.0.1, or server.public: true beside it "
+            "(whoever reaches the server may become a user)"
+        )
+        raise PydanticCustomError("expected", "{text}", {"text": text})
 
 
 class Store(Section):
@@ -174,6 +201,13 @@ def load(path: Path, sets: Sequence[str] = (), environ: Mapping[str, str] = os.e
     A relative `store.url` is taken to lie beside the file. Raises `ConfigError`, whose text has one
     line for each mistake: where it is, which setting, what is expected, what was found.
     """
+    return load_with_sources(path, sets, environ)[0]
+
+
+def load_with_sources(
+    path: Path, sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+) -> tuple[Config, dict[str, str]]:
+    """As `load`, with the place each setting was read from; those with their defaults are absent."""
     known, errors = rules(), list[str]()
     layers = [
         from_file(path, known, errors),
@@ -182,12 +216,14 @@ def load(path: Path, sets: Sequence[str] = (), environ: Mapping[str, str] = os.e
     ]
     config = _build(layers, errors)
     if config is None or errors:
-        raise ConfigError("\n".join(errors))
+        more = len(errors) - _MISTAKES
+        raise ConfigError("\n".join([*errors[:_MISTAKES], *([f"and {more} more"] if more > 0 else [])]))
+    sources = {key: found.source for layer in layers for key, found in layer.items()}
     if config.store.path is None:
-        return config
+        return config, sources
     file = os.path.join(os.path.dirname(os.path.abspath(path)), config.store.path)
     store = config.store.model_copy(update={"url": f"{_SQLITE}{os.path.normpath(file)}"})
-    return config.model_copy(update={"store": store})
+    return config.model_copy(update={"store": store}), sources
 
 
 def _build(layers: list[Layer], errors: list[str]) -> Config | None:
@@ -211,6 +247,11 @@ def _nested(layer: Layer) -> dict[str, Any]:
     return tree
 
 
+def without_passwords(text: str) -> str:
+    """The text without what stands before the host in a URL."""
+    return _USERINFO.sub("//…@", text)
+
+
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = without_passwords(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 80 else f"{text[:79]}…"

@@ -31,6 +31,7 @@ _ORIGIN: Final = re.compile(
 )
 _DEFAULT_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_.:%-]+")
+_FILE_URL: Final = re.compile(r"(sqlite:///?)?[^@?:]*\Z")
 _STORE_URL: Final = re.compile(r"sqlite:///(/?[^?\0]*[^/?\0])")
 
 
@@ -171,6 +172,27 @@ class Size(Rule):
         return str(value)
 
 
+class Switch(Rule):
+    """Yes or no, written `true` or `false`."""
+
+    kind = "switch"
+    span = "true, false"
+
+    def read(self, value: object) -> bool:
+        """Take YAML's own two words, and nothing that merely stands for one."""
+        if isinstance(value, bool):
+            return value
+        raise Refusal("true or false", value)
+
+    def from_text(self, text: str) -> object:
+        """Read the two words; anything else stays text, to be refused as it was written."""
+        return {"true": True, "false": False}.get(text, text)
+
+    def show(self, value: bool) -> str:
+        """Write it as YAML does."""
+        return "true" if value else "false"
+
+
 class Choice(Rule):
     """One of a few words."""
 
@@ -210,7 +232,15 @@ class StoreUrl(Rule):
             return "memory:"
         if isinstance(value, str) and (match := _STORE_URL.fullmatch(value)) and match[1] != ":memory:":
             return value
-        raise Refusal("sqlite:///FILE, without parameters, or memory:", value)
+        raise Refusal("sqlite:///FILE, without parameters, or memory:", _kind_of_url(value))
+
+
+def _kind_of_url(value: object) -> object:
+    """As much of a URL as can be repeated: one of some other store holds a password."""
+    if not isinstance(value, str) or _FILE_URL.match(value):
+        return value
+    scheme, colon, _ = value.partition(":")
+    return f"{scheme}:…" if colon and scheme.replace("+", "").isalnum() else "something else"
 
 
 class Item(Rule):

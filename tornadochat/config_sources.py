@@ -5,6 +5,7 @@ Nothing here judges a value: a layer holds what was written and where, by the se
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +15,12 @@ import yaml
 from tornadochat.config_rules import Rule
 
 PREFIX: Final = "TORNADOCHAT_"
+
+# What is given by mistake may be a secret, or a file that is none of ours: errors repeat little of it.
+_NAME: Final = re.compile(r"[A-Za-z0-9_.<-]{0,64}", re.ASCII)
+_QUOTED_BY_YAML: Final = re.compile(r"(alias|anchor|tag|tag handle|directive) ['\"].*", re.DOTALL)
+_KIND: Final = r"\1"
+_NO_NAME: Final = "(what is no name)"
 
 
 class Found(NamedTuple):
@@ -51,7 +58,7 @@ def from_sets(sets: Sequence[str], known: Mapping[str, Rule], errors: list[str])
     for item in sets:
         key, equals, text = item.partition("=")
         if not equals:
-            errors.append(f"--set: {item}: expected KEY=VALUE")
+            errors.append(f"--set: {_name(item)}: expected KEY=VALUE")
         elif key not in known:
             errors.append(_unknown("--set", key, _closest(key, known)))
         else:
@@ -106,17 +113,17 @@ class _File:
         prefix, lines = f"{section}: " if section else "", dict[str, int]()
         if not isinstance(node, yaml.MappingNode):
             if node.tag != "tag:yaml.org,2002:null":  # a section whose settings are all commented out
-                found = "a list" if isinstance(node, yaml.SequenceNode) else f'"{node.value}"'
+                found = "a list" if isinstance(node, yaml.SequenceNode) else "other text"
                 self.errors.append(
                     f"{self._place(node)}: {prefix}expected lines `name: value`, found {found}"
                 )
             return
         for key, value in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else "(a name that is no text)"
+            name = key.value if isinstance(key, yaml.ScalarNode) else _NO_NAME
             place, line = self._place(key), key.start_mark.line + 1
             if name in lines:
                 full = f"{section}.{name}" if section else name
-                self.errors.append(f"{place}: {full}: given twice, first in line {lines[name]}")
+                self.errors.append(f"{place}: {_name(full)}: given twice, first in line {lines[name]}")
             else:
                 lines[name] = line
                 yield place, name, value
@@ -134,11 +141,17 @@ class _File:
 def _syntax(path: Path, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-    return f"{place}: {error.problem or error.context}"
+    problem = error.problem or error.context or "no YAML"
+    return f"{place}: {_QUOTED_BY_YAML.sub(_KIND, problem)}"
 
 
 def _unknown(source: str, name: str, hint: str | None) -> str:
-    return f"{source}: {name}: there is no such setting" + (f"; did you mean {hint}?" if hint else "")
+    return f"{source}: {_name(name)}: there is no such setting" + (f"; did you mean {hint}?" if hint else "")
+
+
+def _name(text: str) -> str:
+    """The text, if it could be somebody's idea of a setting's name."""
+    return text if _NAME.fullmatch(text) else _NO_NAME
 
 
 def _closest(name: str, known: Iterable[str]) -> str | None:

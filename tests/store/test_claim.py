@@ -6,6 +6,7 @@ import pytest
 
 from tests.store.house import House
 from tornadochat.store import StoreError
+from tornadochat.store.claim import Claim, is_claimed, lock_of
 from tornadochat.store.sqlite import SQLiteStore
 
 
@@ -40,3 +41,13 @@ async def test_a_file_that_was_deleted_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "chat.db").touch()
     assert not await house.store.writable()
     await house.store.close()
+
+
+def test_a_claim_can_be_seen_without_taking_it(path: Path) -> None:
+    assert not is_claimed(path)
+    assert not lock_of(path).exists()
+    claim = Claim(path)
+    assert is_claimed(path)
+    claim.release()
+    assert not is_claimed(path)
+    Claim(path).release()

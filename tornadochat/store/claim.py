@@ -13,7 +13,7 @@ class Claim:
     def __init__(self, path: Path) -> None:
         """Claims the database at `path`. Raises StoreError when another server has it."""
         # Not on the database itself: closing any descriptor of that would drop SQLite's own locks.
-        beside = path.with_name(path.name + "-lock")
+        beside = lock_of(path)
         try:
             self._descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -27,3 +27,24 @@ class Claim:
     def release(self) -> None:
         """Lets others have it."""
         os.close(self._descriptor)
+
+
+def lock_of(path: Path) -> Path:
+    """The file beside the database at `path` that a claim is held on."""
+    return path.with_name(path.name + "-lock")
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether somebody holds the claim on the database at `path` now. Raises OSError."""
+    try:
+        descriptor = os.open(lock_of(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, and let go at once: two who only look do not see each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import logging
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from tornadochat.torture.plan import FEWEST
@@ -14,7 +14,7 @@ MOST_CLIENTS: Final = 200
 MOST_MINUTES: Final = 24 * 60.0
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """The subcommand, for the command line of the package."""
     parser = commands.add_parser(
         "torture",
