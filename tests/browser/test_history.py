@@ -33,8 +33,10 @@ TO_THE_FIRST = """async (region) => {
 def lengthen(server: Server, count: int) -> None:
     """Makes the one conversation there is that long, in turns, while the server is not there."""
     server.stop()
-    [(room, low, high, last, number, at)] = server.query("SELECT id, low, high, seq, number, at FROM room")
-    [(lows,)] = server.query("SELECT lows FROM message")
+    # The one message there is; its room may not be in the indexes yet, which follow at the start.
+    query = "SELECT room, sender, recipient, seq, number, at, lows FROM message"
+    [(room, sender, recipient, last, number, at, lows)] = server.query(query)
+    low, high = sorted((sender, recipient))
     rows = []
     for seq in range(last + 1, count + 1):
         sender, recipient = (low, high) if seq % 2 else (high, low)
