@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ExpectLog
 from tests.support.process import ServerProcess
 from tests.support.wire import WIRES, RawWire
 
@@ -18,7 +19,7 @@ PAIRS = 4
 MESSAGES = 2_500
 WINDOW = 64
 KILLS = 20
-PATIENCE = 90.0
+PATIENCE = 150.0
 
 
 class Peer:
@@ -128,7 +129,11 @@ class Sender(Peer):
 
 @pytest.mark.gen_test(timeout=PATIENCE + 10)
 @pytest.mark.parametrize("door", WIRES)
-async def test_twenty_kills_lose_double_and_reorder_nothing(door: str, tmp_path: Path) -> None:
+async def test_twenty_kills_lose_double_and_reorder_nothing(
+    door: str, tmp_path: Path, expect_log: ExpectLog
+) -> None:
+    # asyncio's line about the senders of this test, who go on writing for a moment when the server is dead.
+    expect_log(r"socket\.send\(\) raised exception", required=False)
     server = ServerProcess(tmp_path)
     await server.start()
     receivers = [Receiver(door, server.port, f"receiver {n}") for n in range(PAIRS)]
