@@ -251,15 +251,15 @@ def _failed(connection: Connection, failure: Exception) -> None:
 def _tune_the_interpreter() -> None:
     """For this process only; an application that embeds the server decides for itself.
 
-    Cycles are rare here, and what is being stored survives: with Python's own thresholds the collector
-    goes through the messages on their way to the disk every few hundred allocations. And threads that read
-    the store or write to it give the interpreter back to the loop ten times as soon.
+    What is being stored survives: with Python's own thresholds the collector goes through the messages on
+    their way to the disk every few hundred allocations. And threads that read the store or write to it give
+    the interpreter back to the loop ten times as soon.
     """
     gc.collect()
     gc.freeze()
-    # The second: what survives is looked at again before there is much of it. The third: everything is gone
-    # through seldom, since that takes a tenth of a second where ten thousand are connected.
-    gc.set_threshold(COLLECT_EVERY, 5, 50)
+    # What survives is looked at again before there is much of it. Connections that have ended are cycles, of
+    # which the last generation must not hold too many: it is gone through when it has grown by a quarter.
+    gc.set_threshold(COLLECT_EVERY, 5, 5)
     sys.setswitchinterval(SWITCH_SECONDS)
 
 

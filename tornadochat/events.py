@@ -91,7 +91,7 @@ def message(message: Message, sender: User, recipient: User, epoch: str) -> LogE
         str(number),
         message.seq,
         message.at,
-        f"{epoch}.{number}",
+        _cursor(epoch, number),
         message.client_id,
     )
     return LogEvent("private message", data, message, sender, recipient)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.support.clients import DOORS
 from tests.support.house import House
 from tests.support.wire import RawWire
 from tornadochat.delivery.connection import Connection
+from tornadochat.delivery.transport import Transport
 
 EVENT_BYTES_MAX = 512 * 1024
 USERS_BYTES_MAX = 256 * 1024
@@ -143,3 +144,25 @@ async def test_commands_take_effect_in_the_order_in_which_they_came(house: House
             await alice.send("private message", {"to": "0" * 16, "content": "to nobody"})
     page = await alice.command("history", {"with": bob.session["userID"], "limit": 200})
     assert [message["content"] for message in page["data"]["messages"]] == [str(n) for n in range(200)]
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_stranger_who_does_not_read_is_read_no_further(build: Build) -> None:
+    house = await build(limits={"outbox_bytes": 65_536, "identify": 30})
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.app.port)
+    writer.write(
+        b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    transport: Any = writer.transport
+    transport.pause_reading()
+    (link,) = house.app.doorway._links
+    payload = json.dumps({"event": "x" * 60}).encode()
+    frames = (bytes((0x81, 0x80 | len(payload))) + bytes(4) + payload) * 500
+    for _ in range(80):
+        if transport.get_write_buffer_size() < 1_000_000:
+            writer.write(frames)
+        await asyncio.sleep(0.005)
+    assert 65_536 < cast("Transport", link).buffered < 1_000_000
+    writer.close()

@@ -738,3 +738,42 @@ async def test_a_peer_that_resets_in_the_midst_of_the_upgrade_is_no_fault(door: 
     peer, _ = await door.enter()
     peer.send("still here")
     assert await peer.receive() == "still here"
+
+
+def hold_what_comes(handler: Echo) -> None:
+    gather = Gather()
+
+    def answer(message: str | bytes) -> None:
+        assert isinstance(message, str)
+        handler.hold(encode_frame(TEXT, message.encode()), gather)
+
+    handler.answer = answer  # type: ignore[method-assign]
+
+
+@pytest.mark.gen_test
+async def test_what_was_answered_leaves_before_the_answer_to_a_close(door: Door) -> None:
+    door.synchronous = True
+    peer, handler = await door.enter()
+    hold_what_comes(handler)
+    peer.writer.write(frame(TEXT, b"last") + frame(CLOSE, struct.pack("!H", 1000)))
+    assert [await peer.frame() for _ in range(2)] == [(TEXT, b"last"), (CLOSE, b"\x03\xe8")]
+
+
+@pytest.mark.gen_test
+async def test_what_was_answered_leaves_before_a_violation_is_told(door: Door) -> None:
+    door.synchronous = True
+    peer, handler = await door.enter()
+    hold_what_comes(handler)
+    peer.writer.write(frame(TEXT, b"last") + frame(3, b""))
+    assert [await peer.frame() for _ in range(2)] == [(TEXT, b"last"), (CLOSE, struct.pack("!H", 1002))]
+
+
+@pytest.mark.gen_test
+async def test_much_that_is_held_does_not_wait_for_the_end_of_the_turn(door: Door) -> None:
+    peer, handler = await door.enter()
+    gather = Gather()
+    for _ in range(20):
+        handler.hold(encode_frame(TEXT, b"x" * 8_000), gather)
+        assert handler.buffered < 60_000 or handler.sent
+    for _ in range(20):
+        assert await peer.receive() == "x" * 8_000

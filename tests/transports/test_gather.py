@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import ExpectLog
 from tests.fakes import turns
 from tornadochat.transports.gather import Gather
 
@@ -13,8 +14,15 @@ class Holder:
         self.gather = gather
         self.released = 0
         self.more = False
+        self.fault: Exception | None = None
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
 
     def release(self) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.released += 1
         if self.more:
             self.more = False
@@ -44,3 +52,15 @@ async def test_what_is_held_while_others_let_go_leaves_in_the_next_turn() -> Non
     assert holder.released == 1
     await turns(1)
     assert holder.released == 2
+
+
+@pytest.mark.gen_test
+async def test_one_that_fails_is_ended_and_the_others_are_released(expect_log: ExpectLog) -> None:
+    gather = Gather()
+    bad, good = Holder(gather), Holder(gather)
+    bad.fault = MemoryError()
+    expect_log("writing failed")
+    gather.add(bad)
+    gather.add(good)
+    await turns(1)
+    assert (bad.aborted, good.released, good.aborted) == (True, 1, False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tornadochat.errors import ChatError, Code
 from tornadochat.protocol import Empty
-from tornadochat.transports.rawframes import ID_LONGEST, BadFrame, event_frame, event_text, read, reply_text
+from tornadochat.transports.rawframes import ID_LONGEST, BadFrame, event_frame, read, reply_text
 
 
 def refusal(text: str) -> BadFrame:
@@ -90,7 +90,6 @@ def test_hostile_frames_are_refused_and_nothing_else(text: str) -> None:
 
 def test_an_event_frame_has_name_and_data() -> None:
     text = b'{"event":"user disconnected","data":"x"}'
-    assert event_text("user disconnected", b'"x"') == text
     assert event_frame("user disconnected", b'"x"') == bytes((0x81, len(text))) + text
 
 

@@ -6,6 +6,7 @@ of it. What is not taken yet waits in the kernel's queue, where it costs nothing
 """
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from tornado.ioloop import IOLoop
 PER_TURN: Final = 4  # connections accepted between two turns of the loop
 REST_SECONDS: Final = 0.5  # between two attempts while the system refuses
 TELL_SECONDS: Final = 60.0  # between two lines of the log about that
+
+_NO_ROOM: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _log: Final = logging.getLogger(__name__)
 
@@ -46,12 +49,13 @@ class Acceptor:
         for _ in range(PER_TURN):
             try:
                 connection, address = self._listening.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                # Nobody is waiting, or who was has gone.
+            except BlockingIOError:
                 return
             except OSError as failure:
-                # No descriptors or no memory left. The socket stays readable: without a rest the loop
-                # would do nothing but try again.
+                if failure.errno not in _NO_ROOM:
+                    # Whoever was waiting has gone; Linux tells it here (accept(2), "Error handling").
+                    continue
+                # The socket stays readable: without a rest the loop would do nothing but try again.
                 self._rest(failure)
                 return
             self._take(connection, address)

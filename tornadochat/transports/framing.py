@@ -22,6 +22,9 @@ from tornadochat.transports.frames import BINARY, TEXT
 from tornadochat.transports.gather import Gather
 from tornadochat.transports.strictframing import StrictProtocol
 
+HELD_MOST: Final = 32_768
+"""How many bytes are held back for the end of the turn: what is held counts as unread."""
+
 _log: Final = logging.getLogger(__name__)
 
 Engine = Callable[[WebSocketHandler, int], WebSocketProtocol]
@@ -35,7 +38,7 @@ class Framing(Protocol):
         """Frames in one write; nothing after a close frame, nothing to a closed stream."""
 
     def write(self, *frames: bytes) -> None:
-        """As `send`, of frames that are complete: `frames.encode_frame` made them, once for all peers."""
+        """As `send`, of complete frames, as `frames.encode_frame` makes them."""
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin or complete the closing handshake."""
@@ -104,6 +107,8 @@ class FramedWebSocketHandler(WebSocketHandler):
             gather.add(self)
         self._held.append(frame)
         self._held_bytes += len(frame)
+        if self._held_bytes > HELD_MOST:
+            self.release()
 
     def release(self) -> None:
         """Write what has been held so far; silent once the connection is over."""

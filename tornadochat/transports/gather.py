@@ -5,26 +5,33 @@ of its own, which is the larger half of what a message costs.
 """
 
 import asyncio
-from typing import Protocol
+import logging
+from typing import Final, Protocol
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
     """Something that holds frames back until the end of the turn."""
 
     def release(self) -> None:
-        """Writes what it holds; never raises."""
+        """Writes what it holds."""
+        ...
+
+    def abort(self) -> None:
+        """Ends at once, having failed to."""
         ...
 
 
 class Gather:
-    """Calls on every holder once, at the end of the turn: one callback of the loop for all of them."""
+    """Calls on every holder at the end of the turn: one callback of the loop for all of them."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._holders: list[Holder] = []
 
     def add(self, holder: Holder) -> None:
-        """The holder has something since this turn; it is to be added once until it is called."""
+        """The holder has begun to hold something in this turn."""
         if not self._holders:
             self._loop.call_soon(self._release)
         self._holders.append(holder)
@@ -32,4 +39,9 @@ class Gather:
     def _release(self) -> None:
         holders, self._holders = self._holders, []
         for holder in holders:
-            holder.release()
+            try:
+                holder.release()
+            except Exception:
+                # The others are not to wait for ever.
+                _log.exception("writing failed")
+                holder.abort()

@@ -37,10 +37,13 @@ class Call(Struct, eq=False):
     name: str | None
     data: Any
     tag: Any
+    answered: bool = False
 
     def answer(self, result: Any) -> None:
-        """Takes the one answer, as a Reply does."""
-        self.inbox.answer(self, result)
+        """Takes the one answer, as a Reply does; whatever comes after it is a fault's, and is dropped."""
+        if not self.answered:
+            self.answered = True
+            self.inbox.answer(self, result)
 
 
 class Intake:

@@ -55,14 +55,9 @@ def read(text: str) -> RawFrame:
     return frame
 
 
-def event_text(name: str, data: bytes) -> bytes:
-    """An event: `{"event": …, "data": …}`."""
-    return _HEADS[name] + data + b"}"
-
-
 def event_frame(name: str, data: bytes) -> bytes:
-    """The WebSocket frame of an event."""
-    return encode_frame(TEXT, event_text(name, data))
+    """The WebSocket frame of an event: `{"event": …, "data": …}`."""
+    return encode_frame(TEXT, _HEADS[name] + data + b"}")
 
 
 def reply_text(frame_id: FrameID, result: Any) -> bytes:

@@ -160,7 +160,7 @@ class RawSocket(FramedWebSocketHandler):
             return self._bad(refusal)
         if self._signing_in is None:
             self._first(frame)
-            return None
+            return self._inbox.readable()
         if frame.event == "connect":
             return self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
         return self._inbox.take(frame.event, frame.data or {}, frame.id)
@@ -209,7 +209,7 @@ class RawSocket(FramedWebSocketHandler):
         self._transport.reply(None, refusal.id, refusal)
         if refusal.foreign:
             self._transport.close(Close.violation)
-        return None
+        return self._inbox.readable()
 
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from ssl import SSLSocket
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketProtocol13
@@ -41,6 +41,8 @@ class StrictProtocol(WebSocketProtocol13):
 
     Overridden beneath its public surface: `_receive_frame` (one frame per call of Tornado's loop).
     """
+
+    handler: Any  # a framing.FramedWebSocketHandler
 
     def __init__(self, plain: WebSocketProtocol13) -> None:
         super().__init__(plain.handler, False, plain.params)
@@ -182,6 +184,8 @@ class StrictProtocol(WebSocketProtocol13):
 
     async def _agree_to_close(self) -> None:
         if not self.server_terminated:
+            # What was answered before the peer took its leave.
+            self.handler.release()
             code = b"" if self.close_code is None else self.close_code.to_bytes(2, "big")
             self.send(CLOSE, code)
             self.server_terminated = True
@@ -192,6 +196,7 @@ class StrictProtocol(WebSocketProtocol13):
 
     async def _fail(self, code: int) -> None:
         """Fail the connection (RFC 6455 section 7.1.7)."""
+        self.handler.release()
         self._limit_goodbye()
         self.close(code)
         self._told_closed()

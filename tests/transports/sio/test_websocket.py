@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 
 import pytest
@@ -209,3 +210,20 @@ async def test_nothing_is_compressed(site: Site) -> None:
     await peer.upgrade(url, Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits")
     assert peer.status == 101
     assert "sec-websocket-extensions" not in peer.headers
+
+
+@pytest.mark.gen_test
+async def test_a_peer_that_resets_in_the_midst_of_the_upgrade_leaves_no_session(site: Site) -> None:
+    request = (
+        f"GET {site.url(ENGINE, 'EIO=4&transport=websocket')} HTTP/1.1\r\nHost: x\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    for _ in range(30):
+        link = socket.create_connection(("127.0.0.1", site.port))
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        link.sendall(request.encode())
+        link.close()
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(0.1)
+    assert site.engine.sockets == {}

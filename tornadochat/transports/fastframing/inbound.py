@@ -64,6 +64,7 @@ class Inbound(Outbound, Listener):
         self._held = True  # what comes has to wait: to begin with, until `open` has ended
         self._plain = False  # neither of the two, nor within a message in fragments
         self._turn = 0
+        self._large = False  # the parser has a buffer that has grown
         self._backlog: deque[Incoming] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._assembler: Assembler | None = None
@@ -127,7 +128,7 @@ class Inbound(Outbound, Listener):
             self._turn += 1
             if self._turn == FRAMES_PER_TURN:
                 self._hold()
-        elif self._turn or frame.payload_size > READ_BYTES:
+        elif self._turn or self._large or frame.payload_size > READ_BYTES:
             self._end_read(frame)
 
     def violated(self, code: int) -> None:
@@ -188,9 +189,11 @@ class Inbound(Outbound, Listener):
         reader = transport.get_protocol()
         if isinstance(reader, Parser) and reader.room > MOST_BYTES:
             # What is in the buffer yet is the beginning of a frame.
-            fresh = Parser(self, self, self._limit) if not frame.tail_size else None
+            self._large = frame.tail_size > 0
+            fresh = None if self._large else Parser(self, self, self._limit)
             transport.set_protocol(fresh or Sips(self, reader))
         elif isinstance(reader, Sips) and not frame.tail_size:
+            self._large = False
             transport.set_protocol(Parser(self, self, self._limit))
 
     # In order

@@ -157,6 +157,7 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
 
     def _fail(self, code: int) -> None:
         """Fail the connection (RFC 6455 section 7.1.7)."""
+        self.handler.release()
         self._say_goodbye(code.to_bytes(2, "big"))
         self._hear_nothing()
         self._tell()
@@ -172,6 +173,8 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
         except FrameViolation as violation:
             self._fail(violation.code)
             return
+        # What was answered before the peer took its leave.
+        self.handler.release()
         self._say_goodbye(payload[:2])
         self._hear_nothing()
         self._tell()

@@ -112,7 +112,10 @@ class EngineServer(engineio.AsyncServer):
         """Begin a session, or an upgrade, on a WebSocket that has just opened."""
         if handler.socket is None:
             socket = await self._admit(handler, [])
-            if socket is not None:
+            if socket is not None and handler.gone:
+                # Before there was a session to tell.
+                socket.abort()
+            elif socket is not None:
                 socket.attach(handler)
                 return
         elif handler.socket.upgradable:

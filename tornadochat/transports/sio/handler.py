@@ -57,7 +57,7 @@ class EngineHandler(FramedWebSocketHandler):
     _received = 0
     _refusal: Refusal | None = None
     _upgrading = False
-    _gone = False
+    gone = False  # the peer, or its request
 
     # Before anything else
 
@@ -222,13 +222,13 @@ class EngineHandler(FramedWebSocketHandler):
         self.refuse(FORBIDDEN)
 
     def _answer(self, payload: bytes) -> None:
-        if not self._gone:
+        if not self.gone:
             self.set_header("Content-Type", "text/plain; charset=UTF-8")
             self.finish(payload)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an error; the session, if any, is not touched."""
-        if self._gone or self._finished:
+        if self.gone or self._finished:
             return
         if refusal is BAD_METHOD:
             self.set_header("Allow", ", ".join(METHODS))
@@ -269,7 +269,7 @@ class EngineHandler(FramedWebSocketHandler):
 
     def on_close(self) -> None:
         """A WebSocket, or a request not yet answered, has gone."""
-        self._gone = True
+        self.gone = True
         if self.socket is not None:
             self.socket.lost(self)
 

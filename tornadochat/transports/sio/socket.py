@@ -315,6 +315,9 @@ class EngineSocket(AsyncSocket):
         self._over.set_result(None)
         self._wire.outbox.clear()
         ws, self._wire.ws, self._waiter = self._wire.ws, None, None
+        if ws is not None:
+            # Else they would hold each other until the garbage collector comes.
+            vars(ws).pop("on_message", None)
         self._leave(reason)
         if ws is not None:
             ws.abort() if cut else ws.end(code)
