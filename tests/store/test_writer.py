@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ExpectLog
-from tests.store.house import House
+from tests.store.house import Faults, House
 from tornadochat.errors import ChatError
 from tornadochat.models import Batch, Logged, Outcome, Refused, Stored
 from tornadochat.store.connection import connect
@@ -162,6 +163,23 @@ async def test_closing_stores_what_was_appended(open_house: Open) -> None:
     await asyncio.gather(house.store.close(), house.store.close())
     await house.store.close()
     assert all(isinstance(outcome.result(), Stored) for outcome in outcomes)
+
+
+@pytest.mark.gen_test
+async def test_a_disk_that_refuses_keeps_nobody_from_closing(
+    open_house: Open, faults: Faults, path: Path
+) -> None:
+    house = await open_house(connect=faults.connect)
+    ann, bob = await house.people("ann", "bob")
+    faults.fail("INSERT INTO message", "before")
+    faults.locked_out = True
+    lost = house.post(ann, bob, "lost")
+    await asyncio.wait_for(house.store.close(), 5)
+    assert await lost == Refused("unavailable")
+    await house.store.close()
+    assert "store-writer" not in [thread.name for thread in threading.enumerate()]
+    house = await open_house()
+    assert (await house.said(ann, bob, "hi")).number == 1
 
 
 @pytest.mark.gen_test

@@ -90,8 +90,10 @@ class Writer:
 
     async def close(self) -> None:
         """Finish everything taken, then end the thread. What comes later is refused."""
-        while self._hopping:
-            await self.run(lambda _: None)
+        while self._hopping and not self._closed:
+            # A disk that refuses keeps nobody from closing: who waits for it was told so.
+            with contextlib.suppress(ChatError):
+                await self.run(lambda _: None)
         self._closed = True
         if self._idle is not None:
             self._idle.cancel()
