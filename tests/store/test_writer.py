@@ -107,6 +107,15 @@ async def test_what_waits_to_be_indexed_is_bounded(open_house: Open, path: Path)
 
 
 @pytest.mark.gen_test
+async def test_what_waits_to_be_indexed_is_bounded_by_size_too(open_house: Open, path: Path) -> None:
+    house = await open_house()
+    ann, bob = await house.people("ann", "bob")
+    for count in (16, 32):
+        await asyncio.gather(*[house.post(ann, bob, "x" * 1_000_000) for _ in range(16)])
+        assert count - indexed(path) < 10
+
+
+@pytest.mark.gen_test
 async def test_the_indexes_are_written_when_there_is_nothing_else_to_do(open_house: Open, path: Path) -> None:
     house = await open_house()
     ann, bob = await house.people("ann", "bob")
