@@ -125,6 +125,10 @@ class Log:
         self._recent.clear()
 
     def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
+        # What moves nothing fills the memory too, and nothing but this makes the writer index then.
+        if self._rooms.full():
+            self._index()
+            self._rooms.trim()
         key, recent, now, number = self._key, self._recent, self._clock(), self.last
         keyed = [(entry, key(entry.sender.id), key(entry.recipient.id)) for entry in entries]
         pairs = [(one, other) if one <= other else (other, one) for _, one, other in keyed]
