@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.store.house import House
-from tornadochat.models import Message, Refused, Stored, User
+from tornadochat.models import Draft, Message, Refused, Stored, User
 from tornadochat.store import rooms
+from tornadochat.store.connection import connect
+from tornadochat.store.log import open_log
 
 Open = Callable[..., Awaitable[House]]
 
@@ -152,6 +154,33 @@ async def test_forgotten_counters_are_read_again(open_house: Open, monkeypatch: 
         assert (await house.said(ann, bob, "hi")).seq == seq
         assert (await house.said(ann, eve, "hi")).seq == seq
         await house.store.log_after(ann.id, 0, 1)  # puts everything in the indexes
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("waiting", [False, True], ids=["all is indexed", "a message waits"])
+async def test_counters_are_forgotten_even_where_nothing_is_appended(
+    open_house: Open, path: Path, monkeypatch: pytest.MonkeyPatch, waiting: bool
+) -> None:
+    house = await open_house()
+    people = await house.people(*"abcdef")
+    ann, others = people[0], people[1:]
+    for other in others:
+        await house.said(ann, other, "hi", other.id)
+    await house.store.close()
+    monkeypatch.setattr(rooms, "_CACHED", 2)
+    log = open_log(path, connect, "normal", lambda: 0)
+    again = [Draft(ann, other, "hi", other.id, 1, print) for other in others]
+    with closing(log.connection):
+        if waiting:
+            log.append([Draft(ann, ann, "hi", "new", 1, print)])
+        for draft in again * 3:
+            (outcome,) = log.append([draft])
+            assert isinstance(outcome, Stored)
+            assert outcome.duplicate
+            assert len(log._rooms._rooms) <= 3
+        (outcome,) = log.append([Draft(ann, ann, "on we go", None, 1, print)])
+    assert isinstance(outcome, Stored)
+    assert outcome.message.seq == 1 + waiting
 
 
 @pytest.mark.gen_test

@@ -229,6 +229,19 @@ async def test_marks_alone_are_recovered_too(open_house: Open, faults: Faults, w
 
 
 @pytest.mark.gen_test
+async def test_what_moves_nothing_after_a_mark_that_is_lost_is_not_acknowledged(
+    open_house: Open, faults: Faults
+) -> None:
+    house = await open_house(connect=faults.connect)
+    ann, bob = await house.people("ann", "bob")
+    await house.said(ann, bob, "1")
+    faults.fail("INSERT INTO mark", "before")
+    outcomes = await together(house.mark("read", bob, ann, 1), house.mark("read", bob, ann, 1))
+    assert outcomes == [Refused("unavailable")] * 2
+    assert marks(await house.mark("read", bob, ann, 1))[bob.id] == ("read", 1, 0)
+
+
+@pytest.mark.gen_test
 async def test_a_message_that_is_refused_harms_no_mark_of_its_batch(open_house: Open) -> None:
     house = await open_house()
     ann, bob = await house.people("ann", "bob")

@@ -36,3 +36,10 @@ def test_who_has_no_message_yet_may_be_gone_the_next_time(connection: sqlite3.Co
     assert (1, 3) in rooms.of([(1, 3)])
     connection.execute("DELETE FROM user WHERE id = 3")
     assert (1, 3) not in rooms.of([(1, 3)])
+
+
+def test_a_new_conversation_costs_no_copy_of_all_that_is_known(connection: sqlite3.Connection) -> None:
+    rooms = Rooms(connection)
+    rooms.of([(1, 2)])
+    assert set(rooms.of([(1, 3)])) == {(1, 3)}
+    assert set(rooms.of([(1, 3), (1, 2)])) == {(1, 3), (1, 2)}

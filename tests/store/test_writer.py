@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ExpectLog
-from tests.store.house import House
+from tests.store.house import Faults, House
 from tornadochat.errors import ChatError
 from tornadochat.models import Batch, Logged, Outcome, Refused, Stored
 from tornadochat.store.connection import connect
@@ -106,6 +107,15 @@ async def test_what_waits_to_be_indexed_is_bounded(open_house: Open, path: Path)
 
 
 @pytest.mark.gen_test
+async def test_what_waits_to_be_indexed_is_bounded_by_size_too(open_house: Open, path: Path) -> None:
+    house = await open_house()
+    ann, bob = await house.people("ann", "bob")
+    for count in (16, 32):
+        await asyncio.gather(*[house.post(ann, bob, "x" * 1_000_000) for _ in range(16)])
+        assert count - indexed(path) < 10
+
+
+@pytest.mark.gen_test
 async def test_the_indexes_are_written_when_there_is_nothing_else_to_do(open_house: Open, path: Path) -> None:
     house = await open_house()
     ann, bob = await house.people("ann", "bob")
@@ -162,6 +172,23 @@ async def test_closing_stores_what_was_appended(open_house: Open) -> None:
     await asyncio.gather(house.store.close(), house.store.close())
     await house.store.close()
     assert all(isinstance(outcome.result(), Stored) for outcome in outcomes)
+
+
+@pytest.mark.gen_test
+async def test_a_disk_that_refuses_keeps_nobody_from_closing(
+    open_house: Open, faults: Faults, path: Path
+) -> None:
+    house = await open_house(connect=faults.connect)
+    ann, bob = await house.people("ann", "bob")
+    faults.fail("INSERT INTO message", "before")
+    faults.locked_out = True
+    lost = house.post(ann, bob, "lost")
+    await asyncio.wait_for(house.store.close(), 5)
+    assert await lost == Refused("unavailable")
+    await house.store.close()
+    assert "store-writer" not in [thread.name for thread in threading.enumerate()]
+    house = await open_house()
+    assert (await house.said(ann, bob, "hi")).number == 1
 
 
 @pytest.mark.gen_test

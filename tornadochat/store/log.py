@@ -125,6 +125,10 @@ class Log:
         self._recent.clear()
 
     def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
+        # What moves nothing fills the memory too, and nothing but this makes the writer index then.
+        if self._rooms.full():
+            self._index()
+            self._rooms.trim()
         key, recent, now, number = self._key, self._recent, self._clock(), self.last
         keyed = [(entry, key(entry.sender.id), key(entry.recipient.id)) for entry in entries]
         pairs = [(one, other) if one <= other else (other, one) for _, one, other in keyed]
@@ -167,22 +171,23 @@ class Log:
                 marks.note(room)
         if number == self.last or self._write(rows, marks, number):
             return outcomes
-        resting = map(self._rests_on, keyed, outcomes)
+        stands = map(self._stands, keyed, outcomes)
         return [
-            outcome if rest <= self.last else UNAVAILABLE
-            for outcome, rest in zip(outcomes, resting, strict=True)
+            outcome if standing else UNAVAILABLE for outcome, standing in zip(outcomes, stands, strict=True)
         ]
 
-    def _rests_on(self, keyed: _Keyed, outcome: Outcome) -> int:
-        """The number in the log without which the outcome would not be true."""
+    def _stands(self, keyed: _Keyed, outcome: Outcome) -> bool:
+        """Whether the outcome is true even if nothing of its batch is durable."""
         if isinstance(outcome, Stored):
-            return outcome.message.number
+            return outcome.message.number <= self.last
         if isinstance(outcome, Marked):
-            return max((mark.number for mark in outcome.marks), default=0)
+            # Even what moved nothing: an earlier mark of this batch may have come as far. Marking again
+            # does no harm.
+            return False
         entry, sender, _ = keyed
         named = isinstance(entry, Draft) and entry.client_id
         first = self._recent.get((sender, named)) if named else None
-        return first.number if first is not None else 0
+        return first is None or first.number <= self.last
 
     def _write(self, rows: list[_Row], marks: Marks | None, last: int) -> bool:
         """Whether everything up to the number `last` is durable; if not, nobody can tell."""

@@ -50,26 +50,35 @@ class Rooms:
         self._find, self._exist = Values(ROOMS, 2), Values(USERS, 1)
 
     def of(self, pairs: Iterable[Pair]) -> dict[Pair, Room]:
-        """The rooms of these pairs, and others; those are left out which would be of nobody.
+        """The rooms of these pairs, and maybe others; those are left out which would be of nobody.
 
         A conversation without a message starts here. Raises sqlite3.Error.
         """
         rooms = self._rooms
-        missing = [pair for pair in set(pairs) if pair not in rooms]
+        asked = set(pairs)
+        missing = [pair for pair in asked if pair not in rooms]
         if not missing:
             return rooms
         for low, high, *counters in self._find.execute(self._connection, missing).fetchall():
             rooms[low, high] = Room(*counters)
         new = [pair for pair in missing if pair not in rooms]
-        return rooms if not new else rooms | self._started(new)
+        if not new:
+            return rooms
+        # Only what was asked for: all that is known would be long to copy.
+        known = {pair: rooms[pair] for pair in asked if pair in rooms}
+        return known | self._started(new)
 
     def keep(self, pair: Pair, room: Room) -> None:
         """It has a message now: its users are there for good. Without one they may be swept."""
         self._rooms[pair] = room
 
+    def full(self) -> bool:
+        """Whether this is too much to keep."""
+        return len(self._rooms) > _CACHED
+
     def trim(self) -> None:
         """Everything is in the table `room`: forget if it is too much."""
-        if len(self._rooms) > _CACHED:
+        if self.full():
             self._rooms.clear()
 
     def _started(self, pairs: list[Pair]) -> dict[Pair, Room]:

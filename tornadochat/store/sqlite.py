@@ -196,9 +196,13 @@ class SQLiteStore:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self._writer.close()
-        await asyncio.to_thread(self._reader.close)
-        self._claim.release()
+        try:
+            await self._writer.close()
+        finally:
+            try:
+                await asyncio.to_thread(self._reader.close)
+            finally:
+                self._claim.release()
 
     def _count(self, change: int) -> None:
         self._writer.users += change

@@ -19,6 +19,8 @@ _logger = logging.getLogger("tornadochat.store")
 
 _BATCH_ENTRIES: Final = 500
 _BATCH_BYTES: Final = 1 << 20
+# What is not indexed is in memory by clientID, and one commit indexes it while who sends waits.
+_UNINDEXED_BYTES: Final = 8 << 20
 
 _IDLE_SECONDS: Final = 0.2
 
@@ -43,6 +45,7 @@ class Writer:
         self._settled = 0
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._indexed = last
+        self._unindexed_bytes = 0
         self._readers: list[asyncio.Future[None]] = []
         self._idle: asyncio.TimerHandle | None = None
         self._hopping = False
@@ -90,8 +93,10 @@ class Writer:
 
     async def close(self) -> None:
         """Finish everything taken, then end the thread. What comes later is refused."""
-        while self._hopping:
-            await self.run(lambda _: None)
+        while self._hopping and not self._closed:
+            # A disk that refuses keeps nobody from closing: who waits for it was told so.
+            with contextlib.suppress(ChatError):
+                await self.run(lambda _: None)
         self._closed = True
         if self._idle is not None:
             self._idle.cancel()
@@ -115,7 +120,9 @@ class Writer:
     def _next(self) -> Work:
         """By turns, where several wait: nobody's acknowledgement waits for what came after it."""
         others = bool(self._entries or self._jobs)
-        behind = self.last - self._indexed >= INDEXED_AT_ONCE
+        behind = (
+            self.last - self._indexed >= INDEXED_AT_ONCE or self._unindexed_bytes >= _UNINDEXED_BYTES
+        )
         if not others or ((behind or self._readers) and not self._after_indexing):
             self._after_indexing = True
             return Work(index=True)
@@ -125,12 +132,15 @@ class Writer:
             jobs, self._jobs = self._jobs, []
             return Work(jobs=jobs)
         self._after_entries = True
-        count = _batch_length(self._entries)
+        count, size = _batch_length(self._entries)
+        self._unindexed_bytes += size
         entries, self._entries = self._entries[:count], self._entries[count:]
         return Work(entries)
 
     def _land(self, landing: Landing) -> None:
         self.last, self._indexed = landing.last, landing.indexed
+        if self._indexed >= self.last:
+            self._unindexed_bytes = 0
         if landing.users is not None:
             self.users = landing.users
         for batch in landing.batches:
@@ -186,14 +196,15 @@ class Writer:
         ledger.close()
 
 
-def _batch_length(entries: list[Appended]) -> int:
-    """How many of the waiting entries go into one batch: at least one, within its bounds."""
+def _batch_length(entries: list[Appended]) -> tuple[int, int]:
+    """How many of the waiting entries go into one batch, at least one, and about how many bytes."""
     size = 0
     for count, entry in enumerate(entries[:_BATCH_ENTRIES]):
         if not isinstance(entry, Draft):
             continue
         # Four bytes is the most that a character takes; encoding only to count would cost more.
-        size += len(entry.content) if entry.content.isascii() else 4 * len(entry.content)
-        if size > _BATCH_BYTES:
-            return max(count, 1)
-    return min(len(entries), _BATCH_ENTRIES)
+        length = len(entry.content) if entry.content.isascii() else 4 * len(entry.content)
+        if count and size + length > _BATCH_BYTES:
+            return count, size
+        size += length
+    return min(len(entries), _BATCH_ENTRIES), size
