@@ -36,7 +36,7 @@ _HEADS: Final[Mapping[str, bytes]] = MappingProxyType(
     {event.name: b"42[%b," % encode(event.name) for event in EVENTS}
 )
 USERS_MOST: Final = 4 * 1024 * 1024
-"""What a connection may have waiting beside its outbox: a snapshot, and the replies of one turn."""
+"""What may wait for a poll beside the outbox: a snapshot, and the replies of one turn."""
 
 
 def event_packet(name: str, data: bytes) -> bytes:
