@@ -47,3 +47,16 @@ def test_the_seq_of_a_room_at_a_number_is_that_of_its_last_message_by_then(
 ) -> None:
     for number in range(98, 162):
         assert runs.seq_at(connection, 1, number) == len([found for found in NUMBERS if found <= number])
+
+
+def test_places_are_found_by_a_statement_that_is_made_once(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seq, number in enumerate(NUMBERS, 1):
+        connection.execute(
+            "INSERT INTO message VALUES (?, 1, ?, 1, 1, 'x', 0, NULL, 0, ?)", (number, seq, seq * 2)
+        )
+    monkeypatch.delattr(runs, "Values")
+    for seq in (1, 8, len(NUMBERS)):
+        assert runs.lows_at(connection, [(1, seq), (2, 1)]) == {(1, seq): seq * 2}
+    assert runs.lows_at(connection, [(1, len(NUMBERS) + 1)]) == runs.lows_at(connection, []) == {}

@@ -30,3 +30,14 @@ def test_there_are_few_sizes_and_none_is_much_too_large(connection: sqlite3.Conn
         assert count <= size <= max(count + 1, count * 1.25)
         seen[insert.of(size)] = size
     assert len(seen) < 40
+
+
+def test_a_statement_is_made_before_it_is_used_and_however_large_it_is(
+    connection: sqlite3.Connection,
+) -> None:
+    insert = Values("SELECT count(column1) FROM (VALUES {rows})", 1)
+    made = dict(vars(insert)["_texts"])
+    for count in (1, 500, 2_000):
+        assert insert.execute(connection, [(1,)] * count).fetchone() == (count,)
+    assert vars(insert)["_texts"] == made
+    assert insert.of(512) is insert.of(512)

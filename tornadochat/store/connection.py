@@ -14,6 +14,8 @@ Connect = Callable[[Path], sqlite3.Connection]
 
 _CACHE_KIB: Final = 32 * 1024
 _CHECKPOINT_PAGES: Final = 4096
+# Of each statement with rows there are some thirty sizes, and making one costs more than running it.
+_STATEMENTS: Final = 256
 
 
 class File:
@@ -43,7 +45,11 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     # Connections are opened in one thread and used in another, by one thread at a time.
     return sqlite3.connect(
-        path.as_uri() + "?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+        path.as_uri() + "?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_STATEMENTS,
     )
 
 

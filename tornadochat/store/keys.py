@@ -9,7 +9,7 @@ _ID: Final = re.compile(r"[0-7][0-9a-f]{15}")
 
 
 NOBODY: Final = -1
-"""The key of no user: foreign keys refuse it, as they refuse a user who is gone."""
+"""The key of no user: nothing is found under it, as with a user who is gone."""
 
 
 def new_key() -> int:

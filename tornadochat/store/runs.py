@@ -38,6 +38,7 @@ SELECT numbers FROM audience WHERE user = ?1 AND number >= (
 
 SEQ_MAX: Final = 2**63 - 1
 
+_FIND: Final = Values(PLACES, 2)
 _DECODER: Final = msgspec.json.Decoder(list[int])
 
 Place = tuple[int, int]
@@ -55,7 +56,7 @@ def lows_at(connection: sqlite3.Connection, places: Iterable[Place]) -> dict[Pla
     if not asked:
         return {}
     numbers: list[int] = []
-    for _, seq, first, text in Values(PLACES, 2).execute(connection, asked).fetchall():
+    for _, seq, first, text in _FIND.execute(connection, asked).fetchall():
         numbers += run(text)[seq - first : seq - first + 1]
     found = connection.execute(LOWS, (msgspec.json.encode(numbers).decode(),)).fetchall()
     return {(room, seq): lows for room, seq, lows in found}

@@ -120,9 +120,7 @@ class Writer:
     def _next(self) -> Work:
         """By turns, where several wait: nobody's acknowledgement waits for what came after it."""
         others = bool(self._entries or self._jobs)
-        behind = (
-            self.last - self._indexed >= INDEXED_AT_ONCE or self._unindexed_bytes >= _UNINDEXED_BYTES
-        )
+        behind = self.last - self._indexed >= INDEXED_AT_ONCE or self._unindexed_bytes >= _UNINDEXED_BYTES
         if not others or ((behind or self._readers) and not self._after_indexing):
             self._after_indexing = True
             return Work(index=True)
