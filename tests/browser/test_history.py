@@ -20,8 +20,8 @@ TOPMOST = """(region) => {
 TO_THE_FIRST = """async (region) => {
     const bubbles = () => [...region.querySelectorAll("article")];
     let most = 0;
-    // Until the first has been there for some frames: what came in last may still be measured.
-    for (let there = 0; there < 10; ) {
+    // Until the first has been there for half a second: the list moves once more when scrolling has ended.
+    for (let there = 0; there < 30; ) {
         region.scrollTop = 0;
         await new Promise((next) => requestAnimationFrame(next));
         most = Math.max(most, bubbles().length);
