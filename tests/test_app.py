@@ -141,7 +141,8 @@ async def test_stopping_answers_everything_that_it_has_stored(tmp_path: Path, do
     client = await house.enter("alice", door)
     data = {"to": client.session["userID"], "content": "x"}
     sends = [asyncio.ensure_future(client.command("private message", data)) for _ in range(200)]
-    await asyncio.sleep(0.03)
+    # In the midst of it: some are answered, others on their way.
+    await asyncio.wait(sends, return_when="FIRST_COMPLETED")
     await house.app.stop()
     await asyncio.sleep(0.1)
     answered = [send for send in sends if send.done() and not send.exception()]
