@@ -78,7 +78,7 @@ class Connection:
             self.noted = event.number
         elif event.number > self.position:
             self.serve(event, other, online)
-            if self.transport.buffered > self._outbox_bytes and self.live:
+            if event.connection != self.id and self.transport.buffered > self._outbox_bytes and self.live:
                 self.fall_behind()
 
     def serve(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:

@@ -50,6 +50,10 @@ class Framing(Protocol):
         """Return when what has been accepted up to now has left, or the stream is closed."""
 
     @property
+    def waiting(self) -> bool:
+        """Whether the kernel would not take everything; if not, nothing is buffered."""
+
+    @property
     def buffered(self) -> int:
         """Bytes not yet given to the kernel."""
 
@@ -131,8 +135,11 @@ class FramedWebSocketHandler(WebSocketHandler):
     @property
     def buffered(self) -> int:
         """Bytes accepted and not yet given to the kernel."""
+        # Asked several times for each message, and nothing is waiting nearly always.
         framing: Framing | None = self.ws_connection
-        return 0 if framing is None else self._held_bytes + framing.buffered
+        if framing is None:
+            return 0
+        return self._held_bytes + framing.buffered if framing.waiting else self._held_bytes
 
     @property
     def sent(self) -> int:

@@ -28,7 +28,15 @@ from tornadochat.transports.gather import Gather
 from tornadochat.transports.heartbeat import Heartbeat
 from tornadochat.transports.inbox import Inbox
 from tornadochat.transports.payloads import parse_connect
-from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_text
+from tornadochat.transports.rawframes import (
+    BadFrame,
+    FrameID,
+    RawFrame,
+    event_frame,
+    read,
+    read_command,
+    reply_text,
+)
 
 UNSUPPORTED_DATA: Final = 1003
 """RFC 6455 section 7.4.1: this endpoint takes text only."""
@@ -154,6 +162,8 @@ class RawSocket(FramedWebSocketHandler):
         return None if gate is None else self._heartbeat.hold(gate)
 
     def _take(self, text: str) -> asyncio.Future[None] | None:
+        if self._signing_in is not None and (command := read_command(text)) is not None:
+            return self._inbox.take(*command)
         try:
             frame = read(text)
         except BadFrame as refusal:
