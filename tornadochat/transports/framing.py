@@ -104,8 +104,8 @@ class FramedWebSocketHandler(WebSocketHandler):
         """The longest message taken, in bytes; a longer one ends the connection with 1009."""
         return self.max_frame
 
-    def hold(self, frame: bytes, gather: Gather) -> None:
-        """Send a complete frame, in one write with all that this turn has for the peer."""
+    def hold(self, frame: bytes, gather: Gather) -> int:
+        """Send a complete frame, in one write with all that this turn has for the peer; return `buffered`."""
         if self._held is None:
             self._held = []
             gather.add(self)
@@ -113,6 +113,7 @@ class FramedWebSocketHandler(WebSocketHandler):
         self._held_bytes += len(frame)
         if self._held_bytes > HELD_MOST:
             self.release()
+        return self.buffered
 
     def release(self) -> None:
         """Write what has been held so far; silent once the connection is over."""

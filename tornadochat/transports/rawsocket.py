@@ -66,9 +66,9 @@ class RawTransport:
         """Bytes given to the kernel so far."""
         return self._socket.sent
 
-    def send(self, event: Event) -> None:
-        """Queues an event."""
-        self._socket.hold(event.frame(event_frame), self._gather)
+    def send(self, event: Event) -> int:
+        """Queues an event; returns what is buffered."""
+        return self._socket.hold(event.frame(event_frame), self._gather)
 
     def reply(self, command: str | None, tag: FrameID | None, result: Any) -> None:
         """Answers a command; one that asked for no reply hears of errors only, as an event."""
