@@ -181,6 +181,8 @@ class RawSocket(FramedWebSocketHandler):
 
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
+        if self._closed:
+            return
         self._inbox.close()
         if self._arrival is not None:
             # Not when the peer has answered the close: for everyone else this connection is over now.
@@ -190,13 +192,16 @@ class RawSocket(FramedWebSocketHandler):
     def on_close(self) -> None:
         """The link is gone: in this very turn the hub forgets it."""
         self._closed = True
-        self._heartbeat.stop()
+        self._heartbeat.end()
         if self._identify is not None:
             self._identify.cancel()
         self._doorway.leave(self._transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)
+        # Each of them knows this one: they would hold each other until the garbage collector comes.
+        self._arrival = None
+        del self._transport, self._inbox, self._heartbeat
 
     def _ping(self) -> None:
         with suppress(WebSocketClosedError):
@@ -247,12 +252,14 @@ class RawSocket(FramedWebSocketHandler):
         except Exception as failure:
             self._refuse(incident(failure, "connect"))
         else:
-            self._arrival = arrival
             if self._closed:
                 self._doorway.arrivals.leave(arrival.connection)
             else:
+                self._arrival = arrival
                 await self._doorway.welcome(arrival, self._inbox)
 
     def _refuse(self, refusal: ChatError) -> None:
+        if self._closed:
+            return
         self._transport.send(events.error(refusal, "connect"))
         self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)
