@@ -18,8 +18,10 @@ from typing import Final, Literal
 
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread may keep the interpreter from one that wants it: the writer's, and those that read."""
-THRESHOLDS: Final = (20_000, 5, 5)
-"""How many more objects that may be part of a cycle before the youngest are looked at; see `gc`."""
+THRESHOLDS: Final = (20_000, 2, 1)
+"""How many more objects before the youngest are looked at, and how often they before older ones; see `gc`.
+
+A full collection comes with 120,000 more objects, which is soon enough to be short."""
 LONG_SECONDS: Final = 0.025
 """How much CPU time a full collection may take before what it leaves is frozen."""
 THAW_SECONDS: Final = 24 * 3600.0
