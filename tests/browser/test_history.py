@@ -28,7 +28,7 @@ TO_THE_FIRST = """async (region) => {
     }
     return most;
 }"""
-"""Holds the view at its top until nothing is above, and lets go; gives how many bubbles there were at most."""
+"""Holds the view at its top until nothing is above, and lets go; gives the most bubbles there were."""
 
 AT_REST = """async (region) => {
     let last = -1;
