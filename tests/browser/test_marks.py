@@ -128,6 +128,36 @@ def test_one_notification_for_all_tabs_and_none_while_somebody_looks(visitors: V
     expect(told.bubble("still nobody")).to_be_visible()
 
 
+def test_notifications_are_asked_for_by_a_click_and_then_come(visitors: Visitors) -> None:
+    """Without a desktop nobody can answer the browser's question: it is answered before the click."""
+    context = visitors.browser()
+    context.add_init_script(
+        """
+        window.asked = 0;
+        Document.prototype.hasFocus = () => false;
+        const ask = Notification.requestPermission;
+        window.Notification = class extends Notification {
+            static requestPermission() { window.asked += 1; return ask.call(Notification); }
+            constructor(...given) {
+                super(...given);
+                this.addEventListener("show", () => (window.announced = this.title));
+            }
+        };
+        """
+    )
+    alice, bob = visitors.tab(context).enter("alice"), visitors.peer("bob")
+    to = bob.id_of("alice")
+    bob.write(to, "before")
+    expect(alice.person("bob")).to_contain_text("1 unread")
+    alice.page.wait_for_timeout(400)
+    assert alice.page.evaluate("[asked, window.announced]") == [0, None]
+    context.grant_permissions(["notifications"])
+    alice.page.get_by_role("button", name="Turn on notifications").click()
+    expect(alice.page.get_by_role("button", name="Turn on notifications")).to_have_count(0)
+    bob.write(to, "after")
+    alice.page.wait_for_function("window.announced === 'bob' && asked === 1")
+
+
 def test_who_has_missed_much_is_led_to_where_it_begins(visitors: Visitors) -> None:
     alice, bob = visitors.enter("alice"), visitors.peer("bob")
     to = bob.id_of("alice")
