@@ -69,8 +69,10 @@ export function usePlace(scroller: Readonly<Ref<HTMLElement | undefined>>) {
     const [seen, before] = [firstSeen(view), view.scrollTop];
     const place = seen?.getBoundingClientRect().top;
     await nextTick();
-    if (seen?.isConnected && place !== undefined) view.scrollTop += seen.getBoundingClientRect().top - place;
-    else view.scrollTop = before;
+    const kept = seen?.isConnected && place !== undefined;
+    const off = kept ? seen.getBoundingClientRect().top - place : before - view.scrollTop;
+    // Phones end their own scrolling when they are told to go where they are.
+    if (Math.abs(off) > ROUNDING) view.scrollTop += off;
     note(view);
   }
 
