@@ -13,6 +13,7 @@ class View {
 
   add(row: Row): void {
     row.view = this;
+    row.dataset.index = String(this.rows.length);
     this.rows.push(row);
   }
 
@@ -42,8 +43,8 @@ class View {
 }
 
 class Row {
-  isConnected = true;
   style = { visibility: "visible" };
+  dataset = { index: "" };
   view!: View;
 
   constructor(public height: number) {}
@@ -67,7 +68,7 @@ function opened(rows = 40) {
       if (row) row.height = height;
       view.scrollTop += moves;
     });
-    await place.measured();
+    await place.measured((index) => view.offset(index));
   }
   async function add(height: number): Promise<void> {
     void Promise.resolve().then(() => view.add(new Row(height)));
@@ -87,7 +88,7 @@ describe("the place in a list", () => {
   it("stays the end when the view grows smaller", async () => {
     const { view, place, end } = opened();
     view.clientHeight = 200;
-    await place.measured();
+    await place.measured((index) => view.offset(index));
     expect(view.scrollTop).toBe(view.scrollHeight - 200);
     expect(view.scrollTop).toBeGreaterThan(end());
   });
@@ -95,7 +96,7 @@ describe("the place in a list", () => {
   it("is where somebody has scrolled to, even if nobody was told of it before rows are measured", async () => {
     const { view, place } = opened();
     view.scrollTop = 0;
-    await place.measured();
+    await place.measured((index) => view.offset(index));
     expect(view.scrollTop).toBe(0);
     expect(place.atEnd.value).toBe(false);
   });
@@ -146,6 +147,15 @@ describe("the place in a list", () => {
     for (const row of view.rows.slice(0, 20)) row.style.visibility = "hidden";
     await measure(5, 90);
     expect(view.scrollTop).toBe(1_040);
+  });
+
+  it("is kept for what is shown when rows before it in the view turn out so high that they push it out", async () => {
+    const { view, place, measure } = opened();
+    view.scrollTop = 1_000;
+    place.look();
+    for (const row of view.rows.slice(0, 22)) row.style.visibility = "hidden";
+    await measure(21, 900, 30);
+    expect(view.scrollTop).toBe(1_850);
   });
 
   it("stays the top, where nothing is shown yet, whatever the list makes of it", async () => {

@@ -59,18 +59,16 @@ export function usePlace(scroller: Readonly<Ref<HTMLElement | undefined>>) {
     if (scroller.value) put(scroller.value);
   }
 
-  /** Rows have been measured: called before they are moved accordingly. */
-  async function measured(): Promise<void> {
+  /** Rows have been measured: called before they are moved accordingly; `offsetOf` a row tells where it will be. */
+  async function measured(offsetOf: (index: number) => number): Promise<void> {
     look();
     const view = scroller.value;
     if (!view || aim) return changing();
-    // After older messages have come the list keeps to its end until scrolling ends; who has gone on to
-    // the very top since then would be moved away from it.
+    // The list keeps what is above the view there, and after older messages its end until scrolling ends:
+    // rows in the view that were not measured yet would push away those that are read.
     const [seen, before] = [firstSeen(view), view.scrollTop];
-    const place = seen?.getBoundingClientRect().top;
     await nextTick();
-    const kept = seen?.isConnected && place !== undefined;
-    const off = kept ? seen.getBoundingClientRect().top - place : before - view.scrollTop;
+    const off = (seen ? offsetOf(seen.index) - seen.top : before) - view.scrollTop;
     // Phones end their own scrolling when they are told to go where they are.
     if (Math.abs(off) > ROUNDING) view.scrollTop += off;
     note(view);
@@ -86,11 +84,13 @@ export function usePlace(scroller: Readonly<Ref<HTMLElement | undefined>>) {
   return { atEnd, look, toEnd, toRow, changing, measured, rested };
 }
 
-/** The first row in sight that is shown: one that is not measured yet is hidden. */
-function firstSeen(view: HTMLElement): HTMLElement | undefined {
+/** The first row in sight that is shown, and where in the view: one that is not measured yet is hidden. */
+function firstSeen(view: HTMLElement): { index: number; top: number } | undefined {
   const { top, bottom } = view.getBoundingClientRect();
-  return [...view.querySelectorAll<HTMLElement>("li")].find((row) => {
+  for (const row of view.querySelectorAll<HTMLElement>("[data-index]")) {
     const place = row.getBoundingClientRect();
-    return place.bottom > top && place.top < bottom && row.style.visibility !== "hidden";
-  });
+    const inSight = place.bottom > top && place.top < bottom && row.style.visibility !== "hidden";
+    if (inSight) return { index: Number(row.dataset.index), top: place.top - top };
+  }
+  return undefined;
 }

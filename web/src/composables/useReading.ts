@@ -123,7 +123,7 @@ export function useReading(person: Person) {
     empty: computed(() => !rows.value.length && !conversation.value.more && !conversation.value.loading),
     scrolled,
     toEnd: place.toEnd,
-    measured: place.measured,
+    measured: () => place.measured((index) => list.value?.getItemOffset(index) ?? 0),
     rested: place.rested,
   };
 }
