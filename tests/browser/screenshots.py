@@ -1,6 +1,7 @@
 """Makes docs/screenshots/*.png from a running server: `python -m tests.browser.screenshots`."""
 
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.browser.house import Server, Tab, Visitors
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "device_scale_factor": 2}
+MORNING = 9
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
 TALK = (
@@ -24,9 +26,16 @@ TALK = (
 )
 
 
+def where_it_is_morning() -> str:
+    """The time zone in which people speak of lunch now, whenever the pictures are taken."""
+    ahead = (MORNING - datetime.now(UTC).hour + 12) % 24 - 12
+    # In these names the sign is that of the way back to Greenwich.
+    return f"Etc/GMT{-ahead:+}"
+
+
 def play(visitors: Visitors) -> Tab:
     """A morning in a small office."""
-    nora = visitors.enter("Nora", **DESKTOP)
+    nora = visitors.enter("Nora", timezone_id=where_it_is_morning(), **DESKTOP)
     names = ("Jonas", "Mei", "Oskar", "Amira", "cellar", "Tomás")
     peers = {name: visitors.peer(name) for name in names}
     me = peers["Jonas"].id_of("Nora")

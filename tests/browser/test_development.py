@@ -11,6 +11,7 @@ import pytest
 from tests.browser.house import Server, Visitors
 
 WEB = Path(__file__).parent.parent.parent / "web"
+COMPILED_WITHIN = 60.0
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 
 
@@ -41,7 +42,8 @@ def sources(server: Server, node: Path, tmp_path: Path) -> Iterator[str]:
 
 def test_the_sources_talk_to_a_running_server(visitors: Visitors, sources: str) -> None:
     tab = visitors.tab(visitors.browser(), sources)
-    tab.page.goto(sources)
+    # Vite compiles all of it now, for the first time, and a busy machine takes its time for that.
+    tab.page.goto(sources, timeout=COMPILED_WITHIN * 1000)
     # Vite may find out only now what it has to prepare, and then loads the page once more.
     tab.page.wait_for_load_state("networkidle")
     alice, bob = tab.enter("alice"), visitors.peer("bob")

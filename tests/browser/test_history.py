@@ -4,10 +4,11 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.house import Server, Tab, Visitors
+from tests.browser.house import Peer, Server, Tab, Visitors
 
 COUNT = 600
 LONG = 50_000
+HELD = 3_000
 ELEMENTS = 120
 
 TOPMOST = """(region) => {
@@ -20,16 +21,14 @@ TOPMOST = """(region) => {
 TO_THE_FIRST = """async (region) => {
     const bubbles = () => [...region.querySelectorAll("article")];
     let most = 0;
-    // Until the first has been there for half a second: the list moves once more when scrolling has ended.
-    for (let there = 0; there < 30; ) {
+    while (!bubbles().some((one) => one.textContent.includes("message 00001."))) {
         region.scrollTop = 0;
         await new Promise((next) => requestAnimationFrame(next));
         most = Math.max(most, bubbles().length);
-        there = bubbles().some((one) => one.textContent.includes("message 00001.")) ? there + 1 : 0;
     }
     return most;
 }"""
-"""Goes up until nothing is above; gives how many bubbles there were at most."""
+"""Holds the view at its top until nothing is above, and lets go; gives the most bubbles there were."""
 
 AT_REST = """async (region) => {
     let last = -1;
@@ -39,6 +38,9 @@ AT_REST = """async (region) => {
     }
 }"""
 """Returns when nothing has moved for some frames: a busy machine is late with what the wheel asked for."""
+
+QUIET_AFTER = 500
+"""Milliseconds after which the list has nothing left to do: it takes scrolling to have ended after 150."""
 
 
 def lengthen(server: Server, count: int) -> None:
@@ -121,13 +123,49 @@ def test_new_messages_do_not_pull_away_who_reads_older_ones(visitors: Visitors) 
     assert alice.messages.evaluate(TOPMOST) == before
 
 
-def test_fifty_thousand_messages_are_as_smooth_as_a_few(visitors: Visitors, server: Server) -> None:
+def long_conversation(visitors: Visitors, server: Server, count: int) -> tuple[Tab, Peer]:
+    """Between alice, whose page is there and shows no conversation yet, and bob."""
     alice, bob = visitors.enter("alice", viewport={"width": 900, "height": 700}), visitors.peer("bob")
     bob.write(bob.id_of("alice"), "message 00001.")
     expect(alice.person("bob")).to_contain_text("message 00001.")
     alice.page.goto("about:blank")
-    lengthen(server, LONG)
+    lengthen(server, count)
     alice.page.goto(alice.url)
+    return alice, bob
+
+
+def test_who_holds_the_top_while_older_messages_load_is_there_when_they_let_go(
+    visitors: Visitors, server: Server
+) -> None:
+    """As somebody who drags the scrollbar up as soon as there is one."""
+    alice, _ = long_conversation(visitors, server, HELD)
+    alice.person("bob").evaluate("(button) => button.click()")
+    alice.messages.evaluate(TO_THE_FIRST)
+    alice.page.wait_for_timeout(QUIET_AFTER)
+    expect(alice.bubble("message 00001.")).to_be_in_viewport()
+    assert alice.messages.evaluate("(region) => region.scrollTop") == 0
+
+
+def test_who_goes_up_is_not_pulled_back_by_what_keeps_coming_in(visitors: Visitors) -> None:
+    alice = fill(visitors)
+    bob = visitors.peer("bob the second")
+    to = bob.id_of("alice")
+    bob.write(to, *(f"before {number}." + " more words" * (number * 7 % 60) for number in range(100)))
+    alice.open("bob the second")
+    expect(alice.bubble("before 99.")).to_be_in_viewport()
+    alice.messages.hover()
+    for number in range(60):
+        # Faster than the list comes to rest.
+        bob.write(to, f"and {number}." + " more words" * (number * 7 % 60))
+        alice.page.mouse.wheel(0, -60)
+        alice.page.wait_for_timeout(30)
+    expect(alice.page.get_by_role("button", name="Go to the latest message")).to_be_visible()
+    expect(alice.bubble("before 99.")).not_to_be_in_viewport()
+    expect(alice.bubble("and 59.")).not_to_be_in_viewport()
+
+
+def test_fifty_thousand_messages_are_as_smooth_as_a_few(visitors: Visitors, server: Server) -> None:
+    alice, _ = long_conversation(visitors, server, LONG)
     alice.open("bob")
     expect(alice.bubble(f"message {LONG}.")).to_be_in_viewport()
     assert alice.messages.evaluate(TO_THE_FIRST) < ELEMENTS

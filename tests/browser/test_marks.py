@@ -87,16 +87,23 @@ def test_typing_is_seen_and_ends(visitors: Visitors) -> None:
 
 
 def test_one_notification_for_all_tabs_and_none_while_somebody_looks(visitors: Visitors) -> None:
+    """The browser's own notifications, counted when it says that it shows them.
+
+    Only the click is made here: without a desktop there is nothing to click at.
+    """
     context = visitors.browser(permissions=["notifications"])
     context.add_init_script(
         """
         window.notified = [];
         window.looking = true;
         Document.prototype.hasFocus = () => window.looking;
-        window.Notification = class {
-            static permission = "granted";
-            constructor(title, { body, tag }) { window.notified.push([title, body, tag]); }
+        window.Notification = class extends Notification {
+            constructor(...given) {
+                super(...given);
+                this.addEventListener("show", () => window.notified.push(this));
+            }
         };
+        window.shown = () => window.notified.map(({ title, body }) => [title, body]);
         """
     )
     first, bob = visitors.tab(context).enter("alice"), visitors.peer("bob")
@@ -108,17 +115,47 @@ def test_one_notification_for_all_tabs_and_none_while_somebody_looks(visitors: V
     bob.write(to, "while the second tab is looked at")
     expect(first.person("bob")).to_contain_text("1 unread")
     first.page.wait_for_timeout(400)
-    assert first.page.evaluate("window.notified") == second.page.evaluate("window.notified") == []
+    assert first.page.evaluate("shown()") == second.page.evaluate("shown()") == []
     second.page.evaluate("() => { window.looking = false; dispatchEvent(new Event('blur')); }")
     bob.write(to, "while nobody looks")
     bob.write(to, "still nobody")
     expect(second.person("bob")).to_contain_text("3 unread")
     second.page.wait_for_timeout(600)
-    shown = [*first.page.evaluate("window.notified"), *second.page.evaluate("window.notified")]
-    assert sorted((title, body) for title, body, _ in shown) == [
-        ("bob", "still nobody"),
-        ("bob", "while nobody looks"),
-    ]
+    shown = [*first.page.evaluate("shown()"), *second.page.evaluate("shown()")]
+    assert sorted(shown) == [["bob", "still nobody"], ["bob", "while nobody looks"]]
+    told = next(tab for tab in (first, second) if tab.page.evaluate("notified.length"))
+    told.page.evaluate("notified[0].dispatchEvent(new Event('click'))")
+    expect(told.bubble("still nobody")).to_be_visible()
+
+
+def test_notifications_are_asked_for_by_a_click_and_then_come(visitors: Visitors) -> None:
+    """Without a desktop nobody can answer the browser's question: it is answered before the click."""
+    context = visitors.browser()
+    context.add_init_script(
+        """
+        window.asked = 0;
+        Document.prototype.hasFocus = () => false;
+        const ask = Notification.requestPermission;
+        window.Notification = class extends Notification {
+            static requestPermission() { window.asked += 1; return ask.call(Notification); }
+            constructor(...given) {
+                super(...given);
+                this.addEventListener("show", () => (window.announced = this.title));
+            }
+        };
+        """
+    )
+    alice, bob = visitors.tab(context).enter("alice"), visitors.peer("bob")
+    to = bob.id_of("alice")
+    bob.write(to, "before")
+    expect(alice.person("bob")).to_contain_text("1 unread")
+    alice.page.wait_for_timeout(400)
+    assert alice.page.evaluate("[asked, window.announced]") == [0, None]
+    context.grant_permissions(["notifications"])
+    alice.page.get_by_role("button", name="Turn on notifications").click()
+    expect(alice.page.get_by_role("button", name="Turn on notifications")).to_have_count(0)
+    bob.write(to, "after")
+    alice.page.wait_for_function("window.announced === 'bob' && asked === 1")
 
 
 def test_who_has_missed_much_is_led_to_where_it_begins(visitors: Visitors) -> None:

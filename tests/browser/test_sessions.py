@@ -123,6 +123,7 @@ def test_what_was_not_sent_outlasts_a_session_that_ends_elsewhere(
         expect(tab.page.get_by_role("heading", name="2 messages and 1 draft were not sent")).to_be_visible()
         expect(tab.page.get_by_text("session")).to_contain_text("ended")
         expect(tab.page.get_by_text("You have signed out.")).to_have_count(0)
+    alice.page.reload()
     alice.page.get_by_role("button", name="Copy all").click()
     expect(alice.page.get_by_role("button", name="Copied")).to_be_visible()
     copied = alice.page.evaluate("navigator.clipboard.readText()")

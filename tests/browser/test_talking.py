@@ -1,9 +1,14 @@
 """People in browsers and on the raw door talk with each other."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.house import Server, Visitors
+
+DAY = 24 * 3600 * 1000
+FAR_LIMITS = {"limits": {"message_characters": 20_000}}
 
 
 def test_two_browsers_and_a_raw_peer_talk(visitors: Visitors) -> None:
@@ -154,3 +159,52 @@ def test_a_message_that_is_too_long_is_not_sent(visitors: Visitors, length: int)
     else:
         send.click()
         assert len(bob.event("private message")["content"]) == length
+
+
+def test_days_are_separated_and_what_one_person_writes_at_once_is_one_piece(
+    visitors: Visitors, server: Server
+) -> None:
+    alice, bob = visitors.enter("alice"), visitors.peer("bob")
+    bob.write(bob.id_of("alice"), "long ago", "the day before", "today", "and now")
+    expect(alice.person("bob")).to_contain_text("and now")
+    alice.page.goto("about:blank")
+    server.stop()
+    for seq, days in ((1, 400), (2, 1)):
+        server.query(f"UPDATE message SET at = at - {days * DAY} WHERE seq = {seq}")
+    server.start()
+    alice.page.goto(alice.url)
+    alice.open("bob")
+    alice.write("mine")
+    alice.reads("long ago", "the day before", "today", "and now", "mine")
+    days_shown = alice.messages.get_by_role("heading")
+    expect(days_shown).to_have_count(3)
+    expect(days_shown.nth(0)).to_have_text(re.compile(r"^\d{1,2} \w+ \d{4}$"))
+    expect(days_shown.nth(1)).to_have_text("Yesterday")
+    expect(days_shown.nth(2)).to_have_text("Today")
+    for bubble in alice.bubbles.all():
+        expect(bubble.locator("time")).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    tops = [box["y"] for bubble in alice.bubbles.all() if (box := bubble.bounding_box())]
+    ends = [box["y"] + box["height"] for bubble in alice.bubbles.all() if (box := bubble.bounding_box())]
+    gaps = [round(top - end) for top, end in zip(tops[1:], ends[:-1], strict=True)]
+    # One piece is closer than two people are, and days are far apart.
+    assert gaps[2] < gaps[3] < gaps[1]
+
+
+def test_a_message_that_the_server_refuses_may_be_tried_again_or_discarded(visitors: Visitors) -> None:
+    tab, bob = visitors.tab(visitors.browser()), visitors.peer("bob")
+    # As if the server had been configured anew since the page asked it.
+    tab.page.route("**/protocol.json", lambda route: route.fulfill(json=FAR_LIMITS))
+    alice = tab.enter("alice")
+    alice.open("bob")
+    alice.write("x" * 10_001, "goes on")
+    refused = alice.page.get_by_text("Not sent. It is too long.")
+    expect(refused).to_be_visible()
+    assert bob.event("private message")["content"] == "goes on"
+    alice.page.get_by_role("button", name="Try again").click()
+    expect(alice.page.locator("[data-state=failed]")).to_have_count(1)
+    alice.page.reload()
+    expect(refused).to_be_visible()
+    alice.page.get_by_role("button", name="Discard").click()
+    alice.reads("goes on")
+    alice.page.reload()
+    alice.reads("goes on")

@@ -69,6 +69,41 @@ describe("the session", () => {
     form.unmount();
   });
 
+  it("that ends elsewhere leaves it over a reload, where the browser keeps anything, until somebody comes in", () => {
+    writeOffline();
+    unknown();
+    const reload = (): void => {
+      setActivePinia(createPinia());
+      useHouse().start();
+    };
+    reload();
+    expect(useLeftovers()).toMatchObject({ messages: 2, drafts: 1 });
+    expect(localStorage).toHaveLength(0);
+    // In another tab: this one is reloaded before it could hear of it.
+    localStorage.setItem(key("session"), JSON.stringify({ sessionID: "t".repeat(43), userID: "carol", username: "carol" }));
+    reload();
+    expect(useLeftovers().items).toEqual([]);
+    expect(sessionStorage).toHaveLength(0);
+  });
+
+  it("that ends elsewhere leaves it once only: what is discarded is not there after a reload", () => {
+    writeOffline();
+    unknown();
+    useLeftovers().clear();
+    setActivePinia(createPinia());
+    expect(useLeftovers().items).toEqual([]);
+  });
+
+  it("that ends elsewhere leaves what was not sent where the browser keeps nothing", () => {
+    writeOffline();
+    const forbidden = vi.spyOn(sessionStorage, "setItem").mockImplementation(() => {
+      throw new DOMException("forbidden", "SecurityError");
+    });
+    unknown();
+    expect(useLeftovers()).toMatchObject({ messages: 2, drafts: 1 });
+    forbidden.mockRestore();
+  });
+
   it("that ends elsewhere is not called signed out in the other tabs, and they keep what was not sent too", () => {
     writeOffline();
     elsewhere("session");

@@ -4,8 +4,8 @@ import { useConversations, type Message } from "../stores/conversations";
 import type { Person } from "../stores/people";
 import { useFirstUnread } from "./useFirstUnread";
 
-/** `go` brings the row of this index to the top of the view. */
-export function useUnreadJump(person: Person, messages: Readonly<Ref<Message[]>>, go: (index: number) => void) {
+/** `go` brings the message of this `seq` to the top of the view. */
+export function useUnreadJump(person: Person, messages: Readonly<Ref<Message[]>>, go: (seq: number) => void) {
   const conversations = useConversations();
   const unread = useFirstUnread(person, () => messages.value);
   const { count } = unread;
@@ -31,7 +31,8 @@ export function useUnreadJump(person: Person, messages: Readonly<Ref<Message[]>>
     }
     seeking.value = above.value = false;
     reached = true;
-    go(Math.max(0, messages.value.findIndex(({ seq }) => seq === first)));
+    const goal = first ?? messages.value[0]?.seq;
+    if (goal !== undefined) go(goal);
   }, { flush: "post" });
 
   return {

@@ -161,7 +161,6 @@ export const useHouse = defineStore("house", () => {
       leave(() => session.forget(left ? SIGNED_OUT : ENDED));
     }
     if (now) {
-      leftovers.clear();
       session.me = now;
       start();
     }
@@ -170,6 +169,8 @@ export const useHouse = defineStore("house", () => {
   function start(): void {
     void departures.tell();
     if (!session.me) return;
+    // Somebody has come in since, in another tab.
+    leftovers.clear();
     load();
     enter();
   }

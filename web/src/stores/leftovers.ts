@@ -1,7 +1,10 @@
 // What somebody had written and not sent when their session ended without their doing: it is shown until
-// they have it, and is nobody else's. Only this page holds it.
+// they have it, and is nobody else's. This tab holds it, over a reload too, and none after it.
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
+import * as storage from "../storage";
+
+const KEY = "leftovers";
 
 export interface Leftover {
   to: string;
@@ -10,7 +13,7 @@ export interface Leftover {
 }
 
 export const useLeftovers = defineStore("leftovers", () => {
-  const items = ref<Leftover[]>([]);
+  const items = ref(storage.ofThisTab.read<Leftover[]>(KEY) ?? []);
 
   const messages = computed(() => items.value.filter(({ draft }) => !draft).length);
   const drafts = computed(() => items.value.length - messages.value);
@@ -19,6 +22,7 @@ export const useLeftovers = defineStore("leftovers", () => {
 
   function keep(left: Leftover[]): void {
     items.value = left;
+    storage.ofThisTab.write(KEY, left.length ? left : undefined);
   }
 
   return { items, messages, drafts, text, keep, clear: () => keep([]) };
