@@ -50,6 +50,17 @@ class ServerProcess:
             await self._process.wait()
         assert b"ready" in line, self.log()
 
+    @property
+    def pid(self) -> int:
+        """Of the last start."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def ended(self) -> int:
+        """Waits for it to end by itself; gives the exit code."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), START_SECONDS)
+
     async def kill(self) -> None:
         """kill -9."""
         assert self._process is not None
