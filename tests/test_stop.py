@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT, also when the disk hangs: the process ends in time, and nothing acknowledged is lost."""
+"""SIGTERM and SIGINT, also when the disk hangs: the end comes in time, and nothing acknowledged is lost."""
 
 import asyncio
 import os

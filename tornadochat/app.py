@@ -113,9 +113,7 @@ class App:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settle(), SETTLE_SHARE * drain)
         self.presence.stop()
-        await self.doorway.close_all(
-            Close.restart, per_second=CLOSES_PER_SECOND, seconds=CLOSE_SHARE * drain
-        )
+        await self.doorway.close_all(Close.restart, per_second=CLOSES_PER_SECOND, seconds=CLOSE_SHARE * drain)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._goodbyes(), FAREWELL_SHARE * drain)
         await self.catch_up.stop()
@@ -149,7 +147,7 @@ class App:
 
     async def _goodbyes(self) -> None:
         await self.doorway.closed()
-        await self.socketio.gone()
+        await self.socketio.gone(FAREWELL_SHARE * self._config.limits.drain)
 
     def _publish(self, batch: Batch) -> None:
         # The store is opened before the services that stand on it; until then nobody can send.

@@ -45,7 +45,7 @@ async def told(links: int, **bounds: float) -> list[float]:
 @pytest.mark.gen_test
 async def test_a_crowd_is_told_to_come_back_bit_by_bit() -> None:
     times = await told(400, per_second=1000, seconds=60)
-    assert 0.35 <= times[-1]
+    assert times[-1] >= 0.35
     # However late the loop is, it never closes more than are due.
     assert all(time >= number / 1000 - 0.01 for number, time in enumerate(times))
 

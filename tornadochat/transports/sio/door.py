@@ -221,9 +221,11 @@ class ChatServer(SocketIOServer):
             await link.admit(auth)
         return None
 
-    async def gone(self) -> None:
-        """Returns when no Engine.IO connection is left."""
-        while self.eio.sockets:
+    async def gone(self, seconds: float) -> None:
+        """Returns when no Engine.IO connection is left, or after so many seconds."""
+        for _ in range(round(seconds / LOOK_SECONDS)):
+            if not self.eio.sockets:
+                return
             await asyncio.sleep(LOOK_SECONDS)
 
     def _link(self, eio_sid: str) -> None:
