@@ -20,6 +20,7 @@ from benchmarks.load.link import Door, Link, LinkError, open_all
 from benchmarks.reliability.common import MIB, Options, Row, ServerProcess, text
 from benchmarks.reliability.slope import Slope, slope
 
+FIGURES = (10,)
 CLIENTS = 500
 MINUTES = 30.0
 WARM_UP = 1 / 3
@@ -152,14 +153,16 @@ class Town:
         try:
             if person.lost:
                 return
+            # At once, that nobody else sends it away or writes by it meanwhile.
+            person.lost = True
             person.leave()
             await asyncio.sleep(random.uniform(0, AWAY_SECONDS))
             auth = {"sessionID": person.session["sessionID"], "since": person.cursor}
             back = Person(person.door, auth)
             back.session = person.session
+            await back.open(self._port)
             self.refused += person.refused
             self.people[index] = back
-            await back.open(self._port)
             self.returned += 1
         except (LinkError, OSError, TimeoutError):
             self.failed += 1
