@@ -40,7 +40,6 @@ async def test_twenty_kills_lose_double_and_reorder_nothing(
 async def _kill_on_the_way(server: ServerProcess, pairs: Pairs) -> None:
     total = PAIRS * MESSAGES
     for kill in range(1, KILLS + 1):
-        while pairs.acknowledged < kill * total // (KILLS + 1):
-            await asyncio.sleep(0)
+        await pairs.reached(kill * total // (KILLS + 1))
         await server.kill()
         await server.start()

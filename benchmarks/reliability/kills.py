@@ -29,8 +29,7 @@ async def _ended_on_the_way(server: ServerProcess, door: Door, messages: int, en
     pairs = Pairs(door, server.port, pairs=PAIRS, messages=each, window=WINDOW)
     async with asyncio.timeout(PATIENCE), pairs:
         for number in range(1, ends + 1):
-            while pairs.acknowledged < number * each * PAIRS // (ends + 1):
-                await asyncio.sleep(0.001)
+            await pairs.reached(number * each * PAIRS // (ends + 1))
             await end(server)
             await asyncio.to_thread(server.start)
         await pairs.done()

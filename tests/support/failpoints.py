@@ -1,4 +1,4 @@
-"""The server, killed at a place of its own code that a test names.
+"""The server, killed at a place of its own code that a test names, or worse.
 
 `python -m tests.support.failpoints PLACE N` and then the words of `python -m tornadochat`: kill -9 at the
 Nth time that it comes to that place. The product knows nothing of this.
@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ INSERTED = 10
 """Columns of a message as it is inserted; of a clientID that is looked up there are two."""
 
 LYING_SECONDS = 0.1
+SLOW_SECONDS = 0.5
 
 
 def die() -> None:
@@ -136,6 +138,18 @@ def acknowledging_first(passing: Passing) -> None:
     replace(Log, "_write", written)
 
 
+def slow_disk(_: Passing) -> None:
+    """Every insert takes half a second more."""
+    execute = Values.execute
+
+    def slow(values: Values, connection: sqlite3.Connection, rows: Sequence[Any]) -> sqlite3.Cursor:
+        if len(rows[0]) == INSERTED:
+            time.sleep(SLOW_SECONDS)
+        return execute(values, connection, rows)
+
+    replace(Values, "execute", slow)
+
+
 PLACES: MappingProxyType[str, Callable[[Passing], None]] = MappingProxyType(
     {
         place.__name__: place
@@ -157,5 +171,6 @@ def counting(number: int) -> Passing:
 
 if __name__ == "__main__":
     place, number, *words = sys.argv[1:]
-    (PLACES | {"acknowledging_first": acknowledging_first})[place](counting(int(number)))
+    others = {"acknowledging_first": acknowledging_first, "slow_disk": slow_disk}
+    (PLACES | others)[place](counting(int(number)))
     sys.exit(main(words))

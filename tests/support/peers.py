@@ -161,6 +161,11 @@ class Pairs:
             peer.wire.cut()
         await asyncio.sleep(0.05)
 
+    async def reached(self, count: int) -> None:
+        """Returns when so many messages are acknowledged."""
+        while self.acknowledged < count:
+            await asyncio.sleep(0)
+
     async def done(self) -> None:
         """Returns when everything is acknowledged and has come, and a moment later; or is wrong already."""
         total = len(self.senders) * self._each
