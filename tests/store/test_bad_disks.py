@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,6 @@ from tests.store.house import House
 from tornadochat.errors import ChatError
 from tornadochat.models import Refused, Stored
 from tornadochat.store import StoreError
-from tornadochat.store.connection import connect
 
 Open = Callable[..., Awaitable[House]]
 
@@ -21,44 +21,37 @@ PAGE = 4096
 
 
 class Disk:
-    """Opens connections to a file that may be full, or may not be written to."""
+    """Opens connections to a file that may be full, may not be written to, or is lost for a moment."""
 
     def __init__(self) -> None:
-        self.pages: int | None = None
-        self.read_only = False
-        self._opened: list[sqlite3.Connection] = []
+        self.full = self.read_only = self.lost = False
 
     def connect(self, path: Path) -> sqlite3.Connection:
-        if self.read_only:
-            connection = sqlite3.connect(
-                path.as_uri() + "?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-        else:
-            connection = connect(path)
-        self._opened.append(connection)
-        if self.pages is not None:
-            connection.execute(f"PRAGMA max_page_count = {self.pages}")
+        mode = "ro" if self.read_only else "rw"
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}",
+            uri=True, isolation_level=None, check_same_thread=False, factory=OnDisk,
+        )  # fmt: skip
+        connection.disk = self
         return connection
 
-    def fill(self) -> None:
-        """From now on there is no room."""
-        self._limit(1)
 
-    def empty(self) -> None:
-        """From now on there is."""
-        self._limit(1_000_000)
+class OnDisk(sqlite3.Connection):
+    disk: Disk
+    told_full = False
 
-    def _limit(self, pages: int) -> None:
-        self.pages = pages
-        for connection in self._opened:
-            try:
-                # SQLite takes no less than what there is.
-                connection.execute(f"PRAGMA max_page_count = {pages}")
-            except sqlite3.ProgrammingError:
-                continue  # closed meanwhile
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if self.disk.lost:
+            self.disk.lost = False
+            raise sqlite3.OperationalError("disk I/O error")
+        if self.disk.full != self.told_full:
+            self.told_full = self.disk.full
+            # SQLite takes no less than there is already.
+            super().execute(f"PRAGMA max_page_count = {1 if self.told_full else 1_000_000}")
+        return super().execute(sql, parameters)
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=30)
 async def test_a_full_disk_refuses_and_with_room_again_takes_what_is_sent_again(
     open_house: Open, path: Path, expect_log: ExpectLog
 ) -> None:
@@ -69,12 +62,12 @@ async def test_a_full_disk_refuses_and_with_room_again_takes_what_is_sent_again(
     house = await open_house(connect=disk.connect)
     ann, bob = await house.people("ann", "bob")
     said = [await house.said(ann, bob, "one", "c1")]
-    disk.fill()
+    disk.full = True
     outcomes = [await house.send(ann, bob, "x" * 5_000, f"big {n}") for n in range(20)]
     stored = [outcome.message for outcome in outcomes if isinstance(outcome, Stored)]
     assert outcomes[-1] == UNAVAILABLE
     assert set(map(type, outcomes[len(stored) :])) == {Refused}
-    disk.empty()
+    disk.full = False
     for number in range(len(stored), 20):
         stored.append(await house.said(ann, bob, "x" * 5_000, f"big {number}"))
     assert [message.seq for message in said + stored] == list(range(1, 22))
@@ -82,20 +75,18 @@ async def test_a_full_disk_refuses_and_with_room_again_takes_what_is_sent_again(
     assert house.published == said + stored
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=30)
 async def test_a_disk_that_turns_read_only_refuses_until_it_can_be_written_to(
     open_house: Open, path: Path, expect_log: ExpectLog
 ) -> None:
     expect_log("the database cannot be opened: attempt to write a readonly database")
     expect_log("the database is open again")
-    expect_log("writing failed: not authorized")
+    expect_log("writing failed: disk I/O error")
     disk = Disk()
     house = await open_house(connect=disk.connect)
     ann, bob = await house.people("ann", "bob")
     await house.said(ann, bob, "one", "c1")
-    disk.read_only = True
-    # The connection that there is does not know it yet: it is lost, as by an error of the disk.
-    disk._opened[0].set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+    disk.read_only = disk.lost = True
     assert await house.send(ann, bob, "two", "c2") == UNAVAILABLE
     assert await house.send(ann, bob, "two", "c2") == UNAVAILABLE
     assert not await house.store.writable()
@@ -104,7 +95,7 @@ async def test_a_disk_that_turns_read_only_refuses_until_it_can_be_written_to(
     assert (await house.said(ann, bob, "two", "c2")).seq == 2
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=30)
 async def test_a_file_that_cannot_be_written_to_is_refused_at_the_start(open_house: Open, path: Path) -> None:
     house = await open_house()
     await house.store.close()
