@@ -34,6 +34,7 @@ INSERTED = 10
 
 LYING_SECONDS = 0.1
 SLOW_SECONDS = 0.5
+HOUR_NS = 3600 * 10**9
 
 
 def die() -> None:
@@ -150,6 +151,21 @@ def slow_disk(_: Passing) -> None:
     replace(Values, "execute", slow)
 
 
+def clock_back(passing: Passing) -> None:
+    """Somebody sets the clock of the machine back by an hour: at the first passing before it starts."""
+    commit, time_ns = Log._commit, time.time_ns
+    behind = HOUR_NS if passing() else 0
+
+    def set_back(log: Log, entries: Sequence[Appended]) -> list[Outcome]:
+        nonlocal behind
+        if passing():
+            behind = HOUR_NS
+        return commit(log, entries)
+
+    replace(Log, "_commit", set_back)
+    time.time_ns = lambda: time_ns() - behind
+
+
 PLACES: MappingProxyType[str, Callable[[Passing], None]] = MappingProxyType(
     {
         place.__name__: place
@@ -171,6 +187,6 @@ def counting(number: int) -> Passing:
 
 if __name__ == "__main__":
     place, number, *words = sys.argv[1:]
-    others = {"acknowledging_first": acknowledging_first, "slow_disk": slow_disk}
+    others = {"acknowledging_first": acknowledging_first, "slow_disk": slow_disk, "clock_back": clock_back}
     (PLACES | others)[place](counting(int(number)))
     sys.exit(main(words))
