@@ -3,8 +3,9 @@
 import argparse
 import importlib
 import pkgutil
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,27 +15,32 @@ from benchmarks.reliability.common import HOUSE, Options, Row, text
 
 QUICK = 0.05
 LAST = 10
+FIGURES = re.compile(r"Figures? (\d+)(?: and (\d+))?:")
 
 
-def modules() -> Iterator[ModuleType]:
-    """Those that measure something: they have a `run`, and tell their numbers in `FIGURES`."""
-    for found in pkgutil.iter_modules(figures.__path__):
-        if not found.name.startswith("_"):
-            module = importlib.import_module(f"{figures.__name__}.{found.name}")
-            if hasattr(module, "FIGURES"):
-                yield module
+def modules() -> dict[ModuleType, tuple[int, ...]]:
+    """Those that measure something, and which figures: they have a `run`, and their first words say so."""
+    found = {}
+    for known in pkgutil.iter_modules(figures.__path__):
+        if not known.name.startswith("_"):
+            module = importlib.import_module(f"{figures.__name__}.{known.name}")
+            said = FIGURES.match(module.__doc__ or "")
+            if said and hasattr(module, "run"):
+                found[module] = tuple(int(number) for number in said.groups() if number)
+    return found
 
 
-def ordered(chosen: Sequence[int]) -> list[ModuleType]:
-    """The modules that these numbers need, in their order."""
-    found = sorted(modules(), key=lambda module: min(module.FIGURES))
-    return [module for module in found if not chosen or set(module.FIGURES) & set(chosen)]
+def chosen(only: Sequence[int]) -> list[ModuleType]:
+    """The modules that these figures need, or all, in the order of the figures."""
+    found = modules()
+    wanted = [one for one, numbers in found.items() if not only or not set(numbers).isdisjoint(only)]
+    return sorted(wanted, key=lambda one: found[one])
 
 
-def missing(chosen: Sequence[int]) -> list[int]:
-    """Which figures no module has."""
-    there = {number for module in modules() for number in module.FIGURES}
-    return sorted(set(chosen or range(1, LAST + 1)) - there)
+def missing(only: Sequence[int]) -> list[int]:
+    """Which of these figures, or of all, no module has."""
+    there = {number for numbers in modules().values() for number in numbers}
+    return sorted(set(only or range(1, LAST + 1)) - there)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     machine.raise_file_limit()
     effort = Options(QUICK if options.quick else options.scale, options.tree.resolve())
     rows: list[Row] = []
-    for module in ordered(options.only):
+    for module in chosen(options.only):
         name = module.__name__.rpartition(".")[2]
         print(f"{name}: {(module.__doc__ or '').partition(chr(10))[0]}", flush=True)
         for row in module.run(effort):

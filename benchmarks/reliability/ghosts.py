@@ -6,7 +6,6 @@ from typing import Any
 from benchmarks.load.link import Door, Link, LinkError
 from benchmarks.reliability.common import Options, Row, main, serving
 
-FIGURES = (9,)
 RELOADS = 20
 CLOSINGS = 200
 GRACE = 0.5

@@ -7,7 +7,6 @@ from benchmarks.reliability.common import Options, Row, ServerProcess, main, ser
 from benchmarks.servers import node
 from tests.support.javascript import JavaScriptCrowd
 
-FIGURES = (3,)
 CLIENTS = 500
 SECONDS = 10.0
 PATIENCE = 90.0

@@ -10,7 +10,6 @@ from benchmarks.load.link import Door
 from benchmarks.reliability.common import Options, Row, ServerProcess, main
 from tests.support.peers import Pairs
 
-FIGURES = (1, 2)
 PAIRS = 4
 MESSAGES = 10_000
 KILLS = 20

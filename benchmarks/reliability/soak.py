@@ -20,7 +20,6 @@ from benchmarks.load.link import Door, Link, LinkError, open_all
 from benchmarks.reliability.common import MIB, Options, Row, ServerProcess, text
 from benchmarks.reliability.slope import Slope, slope
 
-FIGURES = (10,)
 CLIENTS = 500
 MINUTES = 30.0
 WARM_UP, WARM_UP_SHARE = 10.0, 2 / 3
@@ -256,7 +255,7 @@ async def soak(server: ServerProcess, options: Options, say: Say) -> list[Row]:
     say(
         f"  {town.written} messages, {town.refused} refused; {town.returned} came back, {town.failed} did not"
     )
-    memory = _memory(scale.growth(warm_up(minutes)), minutes, options)
+    memory = grown_row(scale.growth(warm_up(minutes)), minutes, options)
     trouble = town.refused + town.failed
     back = Row(10, "  refused commands and returns that failed", "0", str(trouble), not trouble)
     return [memory, _leftovers(base, left), back]
@@ -271,12 +270,12 @@ async def _settled(window: Window, base: dict[str, int]) -> dict[str, int]:
     return held
 
 
-def _memory(growth: Slope, minutes: float, options: Options) -> Row:
+def grown_row(growth: Slope, minutes: float, options: Options) -> Row:
+    """What the slope says of the figure; a short run can refute it, not prove it."""
     after = f"{_shown(growth)} in the last {minutes - warm_up(minutes):.3g} of {minutes:.3g} minutes"
     what = f"soak, {CLIENTS} clients with churn, {MINUTES:g} minutes: growth of memory"
     if options.scale >= 1:
         return Row(10, what, f"< {GROWTH:g} MB/h", after, growth.value < GROWTH)
-    # A short run can refute the figure, not prove it.
     met = not growth.value - growth.error >= GROWTH
     return Row(10, what, f"< {GROWTH:g} MB/h (short: not refuted)", after, met)
 
