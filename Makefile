@@ -15,7 +15,7 @@ WEB := $(shell find web -name node_modules -prune -o -type f -print)
 NPM := $(CURDIR)/$(BIN)/python $(CURDIR)/web/scripts/npm.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format audit bench clean
+.PHONY: run test lint format audit bench reliability clean
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -49,6 +49,10 @@ audit: $(TESTABLE)
 # All scenarios, or some: make bench SCENARIO="3 history". More: make bench ARGS=--help.
 bench: $(MEASURABLE)
 	$(BIN)/python -m benchmarks $(ARGS) $(SCENARIO)
+
+# The figures of docs/RELIABILITY.md, which take an hour: make reliability ARGS=--quick, ARGS="--only 9".
+reliability: $(TESTABLE) $(CLIENTS)
+	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info tornadochat/static

@@ -6,6 +6,7 @@ Only this module and `__main__` know concrete classes.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import time
@@ -45,8 +46,12 @@ from tornadochat.transports.sio.door import ChatServer, chat_handler
 
 TOUCH_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 24 * 3600.0
-FAREWELL_SECONDS: Final = 3.0
-"""How long a closing link may take to say goodbye before its TCP connection is cut."""
+SETTLE_SHARE, CLOSE_SHARE, FAREWELL_SHARE, STOP_SHARE = 0.4, 0.2, 0.2, 0.95
+"""Of `limits.drain`: the longest for what was taken, for telling all clients to come back, for their goodbyes
+before TCP connections are cut, and for everything together with the store."""
+
+CLOSES_PER_SECOND: Final = 1000
+"""Clients told to come back in one second, where there is time for so few."""
 
 BACKLOG: Final = 4096
 """How many connections may wait in the kernel to be accepted; it may allow fewer."""
@@ -94,16 +99,17 @@ class App:
 
     async def stop(self) -> None:
         """No new connections; what was taken is stored and answered; clients are told to come back."""
+        drain = self._config.limits.drain
         self.doorway.drain()
         self._server.stop()
         if self._keeping is not None:
             self._keeping.cancel()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settle(), max(0.0, self._config.limits.drain - 2 * FAREWELL_SECONDS))
-        self.doorway.close_all(Close.restart)
-        await self.doorway.closed(FAREWELL_SECONDS)
-        await self.socketio.gone(FAREWELL_SECONDS)
+            await asyncio.wait_for(self._settle(), SETTLE_SHARE * drain)
         self.presence.stop()
+        await self.doorway.close_all(Close.restart, per_second=CLOSES_PER_SECOND, seconds=CLOSE_SHARE * drain)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._goodbyes(), FAREWELL_SHARE * drain)
         await self.catch_up.stop()
         await self.dispatch.stop()
         await self.socketio.shutdown()
@@ -132,6 +138,10 @@ class App:
         """Nothing is begun any more; what was begun is done, stored and answered."""
         await self.dispatch.finish()
         await self.store.flushed()
+
+    async def _goodbyes(self) -> None:
+        await self.doorway.closed()
+        await self.socketio.gone(FAREWELL_SHARE * self._config.limits.drain)
 
     def _publish(self, batch: Batch) -> None:
         # The store is opened before the services that stand on it; until then nobody can send.
@@ -253,6 +263,8 @@ async def serve(config: Config) -> None:
     def ask() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+            # Python's own answer to SIGINT would wait for threads, which may be waiting for the disk.
+            signal.signal(number, signal.SIG_DFL)
         asked.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -267,6 +279,10 @@ async def serve(config: Config) -> None:
     await asked.wait()
     _log.info("stopping")
     try:
-        await asyncio.wait_for(app.stop(), config.limits.drain)
+        await asyncio.wait_for(app.stop(), STOP_SHARE * config.limits.drain)
     except TimeoutError:
         _log.error("not everything could be stopped within %g s", config.limits.drain)
+        # A thread that waits for the disk cannot be told to stop, and Python would wait for it. What was
+        # acknowledged is stored; the rest is for the clients to send again.
+        logging.shutdown()
+        os._exit(0)

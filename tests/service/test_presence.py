@@ -105,6 +105,19 @@ async def test_stopping_cancels_what_is_pending() -> None:
 
 
 @pytest.mark.gen_test
+async def test_once_stopped_nobody_is_told_of_those_who_are_sent_away() -> None:
+    home = house()
+    _, to_ann = await home.enter("ann")
+    bob, _ = await home.enter("bob")
+    to_ann.take()
+    home.presence.stop()
+    home.presence.leave(bob)
+    await gone()
+    assert to_ann.take() == []
+    assert not home.presence.online(bob.user.id)
+
+
+@pytest.mark.gen_test
 async def test_above_the_limit_only_conversation_partners_are_told() -> None:
     home = house(limit=2)
     home.store.strangers = 100

@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+import tornadochat
 from tests.store.house import House
-from tornadochat.models import Marked, User
+from tornadochat.models import Marked, Stored, User
 from tornadochat.store import StoreError
 from tornadochat.store.migrate import HEAD, migrate, path_of
 from tornadochat.store.schema import metadata
@@ -22,6 +24,7 @@ from tornadochat.store.sqlite import SQLiteStore
 from tornadochat.store.upgrade import alembic_config, upgrade
 
 Open = Callable[..., Awaitable[House]]
+MIGRATIONS = Path(tornadochat.__file__).parent / "store" / "migrations"
 
 pytestmark = pytest.mark.sqlite
 
@@ -123,8 +126,54 @@ async def test_a_database_of_the_first_version_keeps_what_it_holds_and_counts_wh
     assert (await house.said(ann, bob, "on we go")).number == 9
 
 
-def test_an_upgraded_database_is_like_a_new_one(path: Path, tmp_path: Path) -> None:
-    migrate_to(path, "0001")
+@pytest.mark.gen_test
+async def test_a_database_of_0_1_0_keeps_messages_marks_and_client_ids(path: Path, open_house: Open) -> None:
+    migrate_to(path, "0002")
+    ann, bob = (User(digit * 16, name) for digit, name in zip("12", ("ann", "bob"), strict=True))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for someone in (ann, bob):
+            values = (int(someone.id, 16), someone.username, someone.username)
+            connection.execute("INSERT INTO user VALUES (?, ?, ?, 0)", values)
+        for seq, (sender, recipient) in enumerate([(ann, bob), (bob, ann), (ann, bob)], 1):
+            # Of the lesser key, which is Ann's, there are one, one and two.
+            row = (seq, 1, seq, int(sender.id, 16), int(recipient.id, 16), f"x{seq}", 5, f"c{seq}", 9)
+            connection.execute(
+                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, seq // 3 + 1)
+            )
+        # Bob has read Ann's first: both know.
+        for viewer in (ann, bob):
+            marked = (
+                int(viewer.id, 16),
+                int(bob.id, 16),
+                int(ann.id, 16),
+                "read",
+                1,
+                3 + int(viewer is bob),
+                9,
+            )
+            connection.execute("INSERT INTO mark VALUES (?, ?, ?, ?, ?, ?, ?)", marked)
+    house = await open_house()
+    again = await house.send(bob, ann, "x2", "c2")
+    assert isinstance(again, Stored)
+    assert (again.duplicate, again.message.seq) == (True, 2)
+    assert (await house.said(ann, bob, "x4", "c4")).seq == 4
+    view = await house.store.snapshot(
+        bob.id, everyone_up_to=9, partners=9, conversations=9, messages=9, characters=999
+    )
+    (conversation,) = view.conversations
+    assert [message.content for message in conversation.messages] == ["x1", "x2", "x3", "x4"]
+    assert conversation.unread == 2
+
+
+EARLIER = [
+    script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions() if script.revision != HEAD
+]
+"""Every schema there has been: what no release had, somebody may have run from the repository."""
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgraded_database_is_like_a_new_one(path: Path, tmp_path: Path, revision: str) -> None:
+    migrate_to(path, revision)
     migrate(path)
     migrate(tmp_path / "new.db")
 

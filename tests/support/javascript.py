@@ -9,7 +9,9 @@ from typing import Any
 
 from tests.support.clients import PATIENCE
 
-PEER = Path(__file__).parent.parent / "node" / "peer.mjs"
+PROGRAMS = Path(__file__).parent.parent / "node"
+PEER = PROGRAMS / "peer.mjs"
+CROWD = PROGRAMS / "crowd.mjs"
 LIBRARIES = ("socket.io-client", "socket.io-client-3")
 """The 4.x client, and the 3.x one under its alias in tests/node/package.json."""
 
@@ -18,7 +20,7 @@ class JavaScriptPeer:
     """One page of the guide's client."""
 
     def __init__(self, node: Path, url: str, library: str, transports: str = "polling,websocket") -> None:
-        self._command = (str(node), str(PEER), url, library)
+        self._command: tuple[str, ...] = (str(node), str(PEER), url, library)
         self._transports = transports
         self._acks = itertools.count()
         self._told: list[tuple[str, Any]] = []
@@ -27,7 +29,7 @@ class JavaScriptPeer:
     async def start(self, **auth: str) -> None:
         """Loads the page."""
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, json.dumps(auth), self._transports, stdin=PIPE, stdout=PIPE, cwd=PEER.parent
+            *self._command, json.dumps(auth), self._transports, stdin=PIPE, stdout=PIPE, cwd=PROGRAMS
         )
 
     async def hear(self, what: str, patience: float = PATIENCE) -> Any:
@@ -73,3 +75,11 @@ class JavaScriptPeer:
     def _write(self, line: Any) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(line).encode() + b"\n")
+
+
+class JavaScriptCrowd(JavaScriptPeer):
+    """Many pages, with the library's own options: it tells when all are `in`, and when all are `back`."""
+
+    def __init__(self, node: Path, url: str, count: int) -> None:
+        super().__init__(node, url, LIBRARIES[0])
+        self._command = (str(node), str(CROWD), url, str(count))

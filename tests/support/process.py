@@ -30,14 +30,14 @@ class ServerProcess:
         self._settings = {"server.port": self.port} | {k.replace("__", "."): v for k, v in settings.items()}
         self._process: Process | None = None
 
-    async def start(self) -> None:
-        """Returns when it has printed its ready line."""
+    async def start(self, *program: str) -> None:
+        """Returns when it has printed its ready line; `program`: another module and its first words."""
         sets = [word for key, value in self._settings.items() for word in ("--set", f"{key}={value}")]
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "tornadochat",
+                *(program or ("tornadochat",)),
                 "--config",
                 str(self._config),
                 *sets,
@@ -49,6 +49,17 @@ class ServerProcess:
         if not line:
             await self._process.wait()
         assert b"ready" in line, self.log()
+
+    @property
+    def pid(self) -> int:
+        """Of the last start."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def ended(self) -> int:
+        """Waits for it to end by itself; gives the exit code."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), START_SECONDS)
 
     async def kill(self) -> None:
         """kill -9."""

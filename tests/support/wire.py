@@ -19,6 +19,18 @@ _decode = msgspec.json.decode
 _PONG, _PING, _CLOSE, _TEXT = 0xA, 0x9, 0x8, 0x1
 
 
+def frame(payload: bytes, opcode: int = _TEXT) -> bytes:
+    """A final frame, masked with zeros."""
+    size = len(payload)
+    if size < 126:
+        head = bytes((0x80 | opcode, 0x80 | size))
+    elif size < 65536:
+        head = bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((0x80 | opcode, 0xFF)) + size.to_bytes(8, "big")
+    return head + b"\0\0\0\0" + payload
+
+
 class FrameLink(asyncio.Protocol):
     """The client side of a WebSocket: text frames in and out, pings answered (RFC 6455)."""
 
@@ -59,15 +71,8 @@ class FrameLink(asyncio.Protocol):
             self._frame(*frame)
 
     def send(self, payload: bytes, opcode: int = _TEXT) -> None:
-        """One final frame, masked with zeros."""
-        size = len(payload)
-        if size < 126:
-            head = bytes((0x80 | opcode, 0x80 | size))
-        elif size < 65536:
-            head = bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
-        else:
-            head = bytes((0x80 | opcode, 0xFF)) + size.to_bytes(8, "big")
-        self.transport.write(head + b"\0\0\0\0" + payload)
+        """One final frame."""
+        self.transport.write(frame(payload, opcode))
 
     def _next(self) -> tuple[int, bytes] | None:
         received = self._received
@@ -111,7 +116,11 @@ class RawWire:
 
     def command(self, number: int, name: str, data: Any) -> None:
         """Sends a command whose reply goes to `on_reply` with the same number."""
-        self.link.send(_encode({"event": name, "data": data, "id": number}))
+        self.link.send(self.packed(number, name, data))
+
+    def packed(self, number: int, name: str, data: Any) -> bytes:
+        """A command as this door takes it."""
+        return _encode({"event": name, "data": data, "id": number})
 
     def cut(self) -> None:
         """Drops the TCP connection."""
@@ -125,11 +134,11 @@ class RawWire:
         return link
 
     def _text(self, text: str) -> None:
-        frame = _decode(text)
-        if "reply" in frame:
-            self._on_reply(frame["reply"], frame)
+        told = _decode(text)
+        if "reply" in told:
+            self._on_reply(told["reply"], told)
         else:
-            self._on_event(frame["event"], frame["data"])
+            self._on_event(told["event"], told["data"])
 
 
 class SocketIOWire(RawWire):
@@ -139,8 +148,8 @@ class SocketIOWire(RawWire):
         self._auth = auth
         self.link = await self._open(port, "/socket.io/?EIO=4&transport=websocket")
 
-    def command(self, number: int, name: str, data: Any) -> None:
-        self.link.send(b"42%d" % number + _encode([name, data]))
+    def packed(self, number: int, name: str, data: Any) -> bytes:
+        return b"42%d" % number + _encode([name, data])
 
     def _text(self, text: str) -> None:
         if text.startswith("42"):

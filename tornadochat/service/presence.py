@@ -22,6 +22,7 @@ class Presence:
         self._audience = audience
         self._grace = grace
         self._lingering: dict[str, asyncio.TimerHandle] = {}
+        self._stopped = False
 
     def online(self, user_id: str) -> bool:
         """Whether the user counts as there: connected, or gone for less than the grace."""
@@ -38,14 +39,15 @@ class Presence:
 
     def leave(self, connection: Connection) -> None:
         """A connection has ended; called in the turn in which its link closed."""
-        if not self._hub.remove(connection):
+        if not self._hub.remove(connection) or self._stopped:
             return
         user = connection.user
         loop = asyncio.get_running_loop()
         self._lingering[user.id] = loop.call_later(self._grace, self._lapse, user)
 
     def stop(self) -> None:
-        """Cancels what is pending."""
+        """From now on nobody is told that somebody has gone: everybody is sent away."""
+        self._stopped = True
         for handle in self._lingering.values():
             handle.cancel()
         self._lingering.clear()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -12,6 +11,9 @@ from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.gather import Gather
 from tornadochat.transports.inbox import Inbox, Intake, Replying
 from tornadochat.transports.origins import Origins
+
+TICK: Final = 0.005
+"""How long a farewell may be early, in seconds: links are closed a few at a time."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -94,12 +96,25 @@ class Doorway:
         if not self._links:
             self._empty.set()
 
-    def close_all(self, reason: Close) -> None:
-        """Ends every link."""
-        for link in list(self._links):
+    async def close_all(self, reason: Close, *, per_second: float, seconds: float) -> None:
+        """Ends every link: so many in a second, or faster where that would take longer than `seconds`.
+
+        Clients that are told to come back at one instant would come back at one instant.
+        """
+        links = list(self._links)
+        pace = min(1 / per_second, seconds / len(links)) if links else 0.0
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number, link in enumerate(links):
+            if (early := began + number * pace - loop.time()) > TICK:
+                await asyncio.sleep(early)
+            # It may have gone by itself while it waited for its turn.
+            if link in self._links:
+                link.close(reason)
+        # Whose upgrade was under way when the server began to drain.
+        for link in self._links.difference(links):
             link.close(reason)
 
-    async def closed(self, seconds: float) -> None:
-        """Returns when no link is open, or after so many seconds."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), seconds)
+    async def closed(self) -> None:
+        """Returns when no link is open."""
+        await self._empty.wait()
