@@ -15,7 +15,7 @@ WEB := $(shell find web -name node_modules -prune -o -type f -print)
 NPM := $(CURDIR)/$(BIN)/python $(CURDIR)/web/scripts/npm.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format audit bench clean
+.PHONY: run test lint format audit bench figures clean
 .DELETE_ON_ERROR:
 
 run: $(INSTALLED)
@@ -49,6 +49,13 @@ audit: $(TESTABLE)
 # All scenarios, or some: make bench SCENARIO="3 history". More: make bench ARGS=--help.
 bench: $(MEASURABLE)
 	$(BIN)/python -m benchmarks $(ARGS) $(SCENARIO)
+
+# What reliability is measured by; exits with 1 where a figure is not held.
+figures: $(TESTABLE)
+	$(BIN)/python -m benchmarks.reliability.slow_reader
+	$(BIN)/python -m benchmarks.reliability.flood
+	$(BIN)/python -m benchmarks.reliability.strangers
+	$(BIN)/python -m benchmarks.reliability.descriptors
 
 clean:
 	rm -rf .venv build dist *.egg-info tornadochat/static
