@@ -58,11 +58,21 @@ class Client:
         self.sock = dial(port, receive_buffer)
         self.user_id = ""
         self._received = bytearray()
-        self.sock.sendall(upgrade(PATHS[door]))
-        while (end := self._received.find(b"\r\n\r\n")) < 0:
-            self._read()
+        try:
+            self.sock.sendall(upgrade(PATHS[door]))
+            while (end := self._received.find(b"\r\n\r\n")) < 0:
+                self._read()
+        except (OSError, Gone):
+            self.close()
+            raise
         self.status = int(self._received[9:12])
         del self._received[: end + 4]
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def sign_in(self, username: str) -> "Client":
         """Returns when it is ready."""

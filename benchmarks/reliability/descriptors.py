@@ -3,10 +3,10 @@
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from benchmarks.reliability.bystander import Bystander
-from benchmarks.reliability.client import DOORS, Client
+from benchmarks.reliability.client import DOORS, Client, Gone
 from benchmarks.reliability.common import Options, Row, main, percentile, serving
 
 FILES = 64
@@ -17,8 +17,11 @@ SECONDS = 20.0
 def run(options: Options) -> list[Row]:
     """Who is there before the crowd, meanwhile and after it."""
     seconds = SECONDS * options.scale
-    with serving(files=FILES, tree=options.tree) as server:
-        there = [Client(server.port, door).sign_in(door) for door in DOORS for _ in range(3)]
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(files=FILES, tree=options.tree))
+        there = [stack.enter_context(Client(server.port, door)) for door in DOORS for _ in range(3)]
+        for client in there:
+            client.sign_in(client.door)
         bystander = Bystander(server.port)
         logged, cpu = server.log.stat().st_size, server.cpu()
         with Crowd(server.port) as crowd:
@@ -84,7 +87,7 @@ class Crowd:
 
 
 def _answered(client: Client) -> bool:
-    with suppress(Exception):
+    with suppress(Gone, OSError):
         client.sock.sendall(client.command(1, "users", {}))
         while client.event()[0] != "1":
             pass
@@ -96,8 +99,8 @@ def _recovers(port: int) -> float:
     """Seconds until somebody new is let in."""
     began = time.monotonic()
     while time.monotonic() - began < 20:
-        with suppress(Exception):
-            Client(port, "raw").sign_in("newcomer")
+        with suppress(Gone, OSError), Client(port, "raw") as client:
+            client.sign_in("newcomer")
             return time.monotonic() - began
         time.sleep(0.1)
     return float("inf")

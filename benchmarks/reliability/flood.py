@@ -19,13 +19,13 @@ FRAMES = 200
 
 def run(options: Options) -> list[Row]:
     """Each door."""
-    return [row for door in DOORS for row in _one(door, options)]
+    return [row for door in DOORS for row in one(door, options)]
 
 
-def _one(door: Door, options: Options) -> list[Row]:
+def one(door: Door, options: Options) -> list[Row]:
     with serving(tree=options.tree) as server:
-        sender = Client(server.port, "raw").sign_in("sender")
-        send(sender, sender.user_id, WARM_UP)
+        with Client(server.port, "raw").sign_in("sender") as sender:
+            send(sender, sender.user_id, WARM_UP)
         bystander = Bystander(server.port)
         flood = Flood(server.port, door)
         with Watch(server) as watch, flood:
@@ -67,7 +67,11 @@ class Flood:
             self._over.wait(0.1)
 
     def _once(self) -> None:
-        client = self._client = Client(self._port, self._door).sign_in("flooder")
+        with Client(self._port, self._door) as client:
+            self._client = client
+            self._pour(client.sign_in("flooder"))
+
+    def _pour(self, client: Client) -> None:
         message = {"to": client.user_id, "content": "x" * 100}
         frames = b"".join(client.command(number, "private message", message) for number in range(FRAMES))
         reading = threading.Thread(target=self._read, args=(client,))

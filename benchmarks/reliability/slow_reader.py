@@ -21,13 +21,17 @@ STALLED = 5
 
 def run(options: Options) -> list[Row]:
     """Each door."""
-    return [row for door in DOORS for row in _one(door, options)]
+    return [row for door in DOORS for row in one(door, options)]
 
 
-def _one(door: Door, options: Options) -> list[Row]:
-    with serving({"limits.stalled": "120s"}, tree=options.tree) as server:
-        sender = Client(server.port, "raw").sign_in("sender")
-        reader = Client(server.port, door, receive_buffer=4096).sign_in("reader")
+def one(door: Door, options: Options) -> list[Row]:
+    with (
+        serving({"limits.stalled": "120s"}, tree=options.tree) as server,
+        Client(server.port, "raw") as sender,
+        Client(server.port, door, receive_buffer=4096) as reader,
+    ):
+        sender.sign_in("sender")
+        reader.sign_in("reader")
         send(sender, sender.user_id, WARM_UP)
         bystander = Bystander(server.port)
         messages = options.times(BYTES // len(CONTENT))
@@ -73,9 +77,13 @@ def _catches_up(reader: Client, messages: int) -> int:
 
 def _stalls(door: Door, options: Options) -> float:
     """After how many seconds one who never reads again is closed."""
-    with serving({"limits.stalled": f"{STALLED}s"}, tree=options.tree) as server:
-        sender = Client(server.port, "raw").sign_in("sender")
-        reader = Client(server.port, door, receive_buffer=4096).sign_in("reader")
+    with (
+        serving({"limits.stalled": f"{STALLED}s"}, tree=options.tree) as server,
+        Client(server.port, "raw") as sender,
+        Client(server.port, door, receive_buffer=4096) as reader,
+    ):
+        sender.sign_in("sender")
+        reader.sign_in("reader")
         began = time.monotonic()
         send(sender, reader.user_id, 1_000)
         # She hears of it when the grace has passed, too.

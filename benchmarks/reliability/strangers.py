@@ -34,14 +34,14 @@ def run(options: Options) -> list[Row]:
     # The bound of one address would keep this load out; that it does is the last row.
     with serving({"limits.connections_per_address": 100_000}, tree=options.tree) as server:
         for _ in range(WARM_UP):
-            _handshakes(server.port, options.times(HANDSHAKES))
+            handshakes_let_in(server.port, options.times(HANDSHAKES))
             _idle(server.port, 10)
         base = server.memory()
-        handshakes = _handshakes(server.port, options.times(HANDSHAKES))
-        idle, refused = _idle(server.port, options.times(EACH)), _refused(server.port)
+        handshakes = handshakes_let_in(server.port, options.times(HANDSHAKES))
+        idle, refused = _idle(server.port, options.times(EACH)), refused_after(server.port)
         grown = server.memory() - base
     with serving(tree=options.tree) as server:
-        bounded = _handshakes(server.port, options.times(HANDSHAKES))
+        bounded = handshakes_let_in(server.port, options.times(HANDSHAKES))
     rows = [Row(6, f"idle: {what}", "<= 15 s", f"{value:.1f} s", value <= 15) for what, value in idle.items()]
     rows += [Row(6, what, "<= 1 s", f"{value:.2f} s", value <= 1) for what, value in refused.items()]
     return [
@@ -110,7 +110,7 @@ def _until_gone(socks: list[socket.socket]) -> float:
 # Malformed and oversize
 
 
-def _refused(port: int) -> dict[str, float]:
+def refused_after(port: int) -> dict[str, float]:
     too_long = b'{"event":"connect","data":"' + b"x" * FRAME_BYTES + b'"}'
     return {
         "malformed, raw": _closed(Client(port, "raw"), frame(b"[1,2")),
@@ -152,7 +152,7 @@ def _post(port: int, body: bytes) -> float:
 # Handshakes
 
 
-def _handshakes(port: int, count: int) -> int:
+def handshakes_let_in(port: int, count: int) -> int:
     """So many over one TCP connection; how many were let in."""
     with dial(port) as sock:
         return sum(status == 200 for status, _ in (_handshake(sock) for _ in range(count)))
