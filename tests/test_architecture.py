@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tornadochat"
+ON_THE_WIRE = ("models", "events", "errors", "protocol", "contract")
 FLOOR = (
-    "models",
-    "events",
-    "errors",
-    "protocol",
-    "contract",
+    *ON_THE_WIRE,
     "config",
     "logs",
     "metrics",
     "interpreter",
     "turns",
+    "addresses",
+    "capacity",
+    "places",
 )
 LAYERS = ("admin", "delivery", "http", "service", "store", "torture", "transports")
 ROOT = ("app", "__main__")
@@ -87,7 +87,7 @@ def test_the_floor_stands_on_nothing_but_the_floor(floor: str) -> None:
 
 
 def test_the_protocol_does_no_io_and_knows_no_transport() -> None:
-    pure = [module for name in ("protocol", "models", "errors", "events", "contract") for module in of(name)]
+    pure = [module for name in ON_THE_WIRE for module in of(name)]
     io = (
         "asyncio",
         "tornado",

@@ -24,6 +24,7 @@ def test_a_refused_sign_in_reads_as_the_guide_s_client_expects(code: Code) -> No
 def test_only_what_may_succeed_later_is_retryable() -> None:
     assert {code for code, kind in ERRORS.items() if kind.retryable} == {
         Code.rate_limited,
+        Code.too_many_connections,
         Code.unavailable,
         Code.internal,
     }

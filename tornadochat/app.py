@@ -15,7 +15,7 @@ from typing import Any, Final
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from tornadochat import __version__
+from tornadochat import __version__, capacity
 from tornadochat.config import Config, is_loopback
 from tornadochat.contract import contract
 from tornadochat.delivery.catchup import CatchUp
@@ -24,7 +24,7 @@ from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Close
 from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
 from tornadochat.http.pages import Asset, Page, load_pages
-from tornadochat.http.server import Server
+from tornadochat.http.server import Patience, Server
 from tornadochat.interpreter import tune
 from tornadochat.models import Batch, Millis
 from tornadochat.service.arrivals import Arrivals
@@ -56,6 +56,9 @@ CLOSES_PER_SECOND: Final = 1000
 BACKLOG: Final = 4096
 """How many connections may wait in the kernel to be accepted; it may allow fewer."""
 
+TCP_PER_LINK: Final = 4
+"""TCP connections of one address for each of its links: browsers open up to six for one page."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -78,6 +81,8 @@ class App:
         Raises StoreError or OSError, with nothing left open, when that is not possible.
         """
         config = self._config
+        per_address = config.limits.connections_per_address
+        self._connections = _most_connections(config)
         sockets = self._listen()
         try:
             self.store: Store = await open_store(
@@ -93,6 +98,14 @@ class App:
             self._application(),
             body_bytes=config.limits.frame_bytes,
             trusted=config.server.trusted_proxies,
+            patience=Patience(
+                first=config.limits.identify,
+                body=config.limits.identify,
+                idle=config.limits.idle,
+                unread=config.limits.stalled,
+            ),
+            connections=self._connections,
+            connections_per_address=per_address and TCP_PER_LINK * per_address,
         )
         self._server.add_sockets(sockets)
         self._keeping = asyncio.ensure_future(self._keep())
@@ -181,6 +194,7 @@ class App:
             roster,
             self.catch_up,
             outbox_bytes=config.limits.outbox_bytes,
+            connections_per_user=config.limits.connections_per_user,
         )
         marks = Marks(store, directory)
         typing = Typing(hub, directory, clock=now, elapsed=time.monotonic)
@@ -196,6 +210,8 @@ class App:
             stalled=config.limits.stalled,
             ping_interval=config.heartbeat.interval,
             ping_timeout=config.heartbeat.timeout,
+            connections=self._connections,
+            connections_per_address=config.limits.connections_per_address,
         )
         self.socketio = ChatServer(self.doorway)
 
@@ -245,6 +261,16 @@ class App:
             await asyncio.sleep(TOUCH_SECONDS)
 
 
+def _most_connections(config: Config) -> int:
+    """How many there may be at a time. What is configured counts, even where it cannot be."""
+    files = capacity.open_files()
+    room = capacity.room(files)
+    wanted = config.limits.connections
+    if wanted > room:
+        _log.warning("limits.connections is %d, but %d open files leave room for %d", wanted, files, room)
+    return wanted or room
+
+
 def _failed(connection: Connection, failure: Exception) -> None:
     if isinstance(failure, ChatError):
         _log.warning("connection %x could not be served from the log: %s", connection.id, failure.code)
@@ -269,6 +295,7 @@ async def serve(config: Config) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
+    capacity.raise_file_limit()
     app = App(config)
     await app.start()
     tune(loop)

@@ -131,6 +131,11 @@ class Limits(Section):
     identify: Annotated[float, Duration(high=HOUR)] = 10.0
     stalled: Annotated[float, Duration(high=HOUR)] = 30.0
     drain: Annotated[float, Duration(high=HOUR)] = 10.0
+    # Of connections; 0 is as many as there may be open files for.
+    connections: Annotated[int, Integer(0, 1_000_000)] = 0
+    connections_per_address: Annotated[int, Integer(1, 1_000_000)] = 1_000
+    connections_per_user: Annotated[int, Integer(1, 10_000)] = 100
+    idle: Annotated[float, Duration(high=HOUR)] = 60.0
 
     @field_validator("frame_bytes")
     @classmethod

@@ -27,6 +27,7 @@ class Code(StrEnum):
     unknown_user = auto()
     conflict = auto()
     rate_limited = auto()
+    too_many_connections = auto()
     unavailable = auto()
     internal = auto()
 
@@ -54,6 +55,7 @@ ERRORS: Final[Mapping[Code, Kind]] = MappingProxyType(
         Code.unknown_user: Kind("there is no such user"),
         Code.conflict: Kind("this clientID was used for another message"),
         Code.rate_limited: Kind("too many; wait", retryable=True),
+        Code.too_many_connections: Kind("too many connections of yours are open; close one", retryable=True),
         Code.unavailable: Kind("the store cannot take this now; try again", retryable=True),
         Code.internal: Kind("something went wrong here; it has been logged", retryable=True),
     }

@@ -5,16 +5,17 @@ main(run)` at its end.
 """
 
 import argparse
-import asyncio
+import math
 import os
 import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -182,33 +183,34 @@ def serving(
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value below which so many percent of them lie."""
+    """The value below which so many percent of them lie; of none, infinity."""
+    if not values:
+        return math.inf
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 class Watch:
-    """The most memory that a server has held since the watch began; looks every few milliseconds."""
+    """The most memory that a server holds while this is entered; a thread looks every few milliseconds."""
 
     def __init__(self, server: ServerProcess, every: float = 0.02) -> None:
         self._server = server
         self._every = every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
         self.base = self.most = server.memory()
-        self._task: asyncio.Task[None]
 
-    async def __aenter__(self) -> "Watch":
-        self._task = asyncio.ensure_future(self._look())
+    def __enter__(self) -> "Watch":
+        self._thread.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
-    async def _look(self) -> None:
-        while True:
+    def _look(self) -> None:
+        while not self._over.wait(self._every):
             self.most = max(self.most, self._server.memory())
-            await asyncio.sleep(self._every)
 
     @property
     def grown(self) -> int:

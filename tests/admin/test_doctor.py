@@ -82,10 +82,20 @@ async def test_a_server_on_the_port_with_another_store_is_told(tmp_path: Path) -
 
 
 def test_a_limit_of_open_files_is_told_with_what_it_can_become() -> None:
-    assert descriptors(1024, 524288).text == "1024 open files, can be raised to 524288"
-    assert descriptors(1024, -1).text == "1024 open files, can be raised without limit"
-    assert descriptors(4096, 4096) == Finding("ok", "descriptors", "4096 open files")
-    assert descriptors(256, 1024).level == "warning"
+    text = "1024 open files, raised to 524288 at the start: room for 65536 connections"
+    assert descriptors(1024, 524288) == Finding("ok", "descriptors", text)
+    text = "1024 open files, raised without limit at the start: room for 65536 connections"
+    assert descriptors(1024, -1, 100_000) == Finding("ok", "descriptors", text)
+    text = "4096 open files: room for 3968 connections"
+    assert descriptors(4096, 4096) == Finding("ok", "descriptors", text)
+    text = "256 open files, raised to 1024 at the start: room for 896 connections, which is little"
+    assert descriptors(256, 1024) == Finding("warning", "descriptors", text)
+
+
+def test_more_connections_than_open_files_are_a_warning() -> None:
+    text = "4096 open files: room for 3968 connections, fewer than limits.connections, 3969"
+    assert descriptors(4096, 4096, 3969) == Finding("warning", "descriptors", text)
+    assert descriptors(4096, 4096, 3968).level == "ok"
 
 
 FINDINGS = [Finding("ok", "configuration", "c.yaml"), Finding("fault", "disk", "1 MiB free")]

@@ -6,16 +6,19 @@ from typing import Any, cast
 import pytest
 
 from tornadochat.errors import Close
+from tornadochat.models import Door
 from tornadochat.transports.doorway import Doorway
 
 
 class Link:
     """A link that is gone when it is closed, and remembers when that was."""
 
+    door: Door = "raw"
+
     def __init__(self, doorway: Doorway) -> None:
         self._doorway = doorway
         self.closed: list[float] = []
-        doorway.enter(self)
+        doorway.enter(self, "127.0.0.1")
 
     def close(self, reason: Close) -> None:
         assert reason is Close.restart

@@ -22,7 +22,7 @@ from tests.conftest import ExpectLog, drained_loop
 from tests.transports.conftest import Dial
 from tests.transports.peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, frame
 from tornadochat.transports import framing
-from tornadochat.transports.frames import encode_frame
+from tornadochat.transports.frames import CONTINUATION, encode_frame
 from tornadochat.transports.framing import FramedWebSocketHandler
 from tornadochat.transports.gather import Gather
 
@@ -530,6 +530,51 @@ async def test_what_came_before_a_close_is_taken_and_what_came_after_is_not(door
     handler.gate.set()
     assert [await peer.frame(), await peer.frame(), await peer.frame()] == [(TEXT, b"2"), (CLOSE, b""), None]
     assert handler.taken == ["1", "2"]
+
+
+@pytest.mark.parametrize("in_one_write", [True, False])
+@pytest.mark.gen_test
+async def test_a_fragment_that_makes_it_too_long_is_refused_before_it_has_come(
+    door: Door, in_one_write: bool
+) -> None:
+    peer, handler = await door.enter()
+    rest = frame(CONTINUATION, b"y" * LIMIT)[: LIMIT - 1]
+    if in_one_write:
+        peer.writer.write(frame(TEXT, b"x" * (LIMIT - 10), final=False) + rest)
+    else:
+        for part in (frame(TEXT, b"x" * (LIMIT - 10), final=False), rest):
+            peer.writer.write(part)
+            await asyncio.sleep(0.02)
+    assert await peer.ended() == 1009
+    assert handler.taken == []
+
+
+@pytest.mark.gen_test
+async def test_after_a_message_in_fragments_a_long_one_in_one_frame_is_welcome(door: Door) -> None:
+    peer, _ = await door.enter()
+    for _ in range(3):
+        for fragment in (frame(TEXT, b"x" * (LIMIT - 300), final=False), frame(CONTINUATION, b"y" * 300)):
+            peer.writer.write(fragment)
+            await asyncio.sleep(0.01)
+        assert await peer.receive() == "x" * (LIMIT - 300) + "y" * 300
+        for part in (frame(TEXT, b"z" * LIMIT)[:400], frame(TEXT, b"z" * LIMIT)[400:]):
+            peer.writer.write(part)
+            await asyncio.sleep(0.01)
+        assert await peer.receive() == "z" * LIMIT
+
+
+@pytest.mark.gen_test
+async def test_pings_between_fragments_do_not_count(door: Door) -> None:
+    peer, _ = await door.enter()
+    peer.writer.write(frame(TEXT, b"x" * LIMIT, final=False))
+    for _ in range(20):
+        ping = frame(PING, b"p" * 125)
+        for part in (ping[:100], ping[100:]):
+            peer.writer.write(part)
+            await asyncio.sleep(0.002)
+        assert await peer.frame() == (PONG, b"p" * 125)
+    peer.writer.write(frame(CONTINUATION))
+    assert await peer.receive() == "x" * LIMIT
 
 
 @pytest.mark.gen_test

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tornadochat import capacity
 from tornadochat.admin.network_checks import check_network
 from tornadochat.admin.progress import Progress
 from tornadochat.admin.report import DEFAULT, Finding, Setting
@@ -58,19 +59,26 @@ def _checks(config: Config, progress: Progress) -> Iterator[Finding]:
         except StoreError as error:
             stored = [Finding("fault", "store", str(error))]
     yield from stored
-    yield descriptors(*resource.getrlimit(resource.RLIMIT_NOFILE))
+    yield descriptors(*resource.getrlimit(resource.RLIMIT_NOFILE), config.limits.connections)
     network = list(check_network(config.server.address, config.server.port))
     yield from network
     yield from _together(stored, network)
 
 
-def descriptors(soft: int, hard: int) -> Finding:
-    """What a limit of open files means; every connection is one."""
+def descriptors(soft: int, hard: int, wanted: int = 0) -> Finding:
+    """What a limit of open files means: every connection is one, and the server raises it to the hard one.
+
+    `wanted`: as in `limits.connections`.
+    """
     unlimited = hard == resource.RLIM_INFINITY
     most = "without limit" if unlimited else f"to {hard}"
-    text = f"{soft} open files" + ("" if soft == hard else f", can be raised {most}")
+    room = capacity.MOST if unlimited else capacity.room(hard)
+    text = f"{soft} open files" + ("" if soft == hard else f", raised {most} at the start")
+    text += f": room for {room} connections"
+    if wanted > room and not unlimited:
+        return Finding("warning", "descriptors", f"{text}, fewer than limits.connections, {wanted}")
     if not unlimited and hard <= FEW_FILES:
-        return Finding("warning", "descriptors", f"{text}: room for fewer connections than that")
+        return Finding("warning", "descriptors", f"{text}, which is little")
     return Finding("ok", "descriptors", text)
 
 

@@ -20,8 +20,10 @@ class Hub:
     """Registry and delivery. Everything here is synchronous: there is no turn in between."""
 
     def __init__(self) -> None:
-        # Tuples, replaced and never changed: whoever goes through one may meet connections that end.
-        self._by_user: dict[str, tuple[Connection, ...]] = {}
+        self._by_user: dict[str, dict[Connection, None]] = {}
+        # The same as tuples, never changed, made when they are asked for: whoever goes through one may meet
+        # connections that end, and a crowd of one user's connections may come or go without one being made.
+        self._tuples: dict[str, tuple[Connection, ...]] = {}
         self._watchers: dict[str, set[Connection]] = {}
 
     def __iter__(self) -> Iterator[Connection]:
@@ -30,7 +32,18 @@ class Hub:
 
     def of(self, user_id: str) -> tuple[Connection, ...]:
         """The connections of a user, as they are now."""
-        return self._by_user.get(user_id, ())
+        own = self._tuples.get(user_id)
+        return self._gather(user_id) if own is None else own
+
+    def _gather(self, user_id: str) -> tuple[Connection, ...]:
+        own = tuple(self._by_user.get(user_id, ()))
+        if own:
+            self._tuples[user_id] = own
+        return own
+
+    def count(self, user_id: str) -> int:
+        """How many connections the user has."""
+        return len(self._by_user.get(user_id, ()))
 
     def present(self, user_id: str) -> bool:
         """Whether the user has a connection."""
@@ -38,9 +51,10 @@ class Hub:
 
     def add(self, connection: Connection) -> bool:
         """Registers; true if it is the user's first."""
-        own = self._by_user.get(connection.user.id, ())
-        self._by_user[connection.user.id] = (*own, connection)
-        return not own
+        own = self._by_user.setdefault(connection.user.id, {})
+        own[connection] = None
+        self._tuples.pop(connection.user.id, None)
+        return len(own) == 1
 
     def remove(self, connection: Connection) -> bool:
         """Forgets; true if it was the user's last. Idempotent: a second time changes nothing."""
@@ -49,12 +63,12 @@ class Hub:
         connection.open = connection.live = False
         for user_id in connection.watched:
             self._unwatch(connection, user_id)
-        left = tuple(own for own in self._by_user[connection.user.id] if own is not connection)
-        if left:
-            self._by_user[connection.user.id] = left
-        else:
+        own = self._by_user[connection.user.id]
+        del own[connection]
+        self._tuples.pop(connection.user.id, None)
+        if not own:
             del self._by_user[connection.user.id]
-        return not left
+        return not own
 
     def watch(self, connection: Connection, user_ids: Iterable[str]) -> None:
         """From now on the connection is told of the presence of these: of whom it has been told at all."""
@@ -72,8 +86,8 @@ class Hub:
     def publish(self, event: LogEvent, *, online: Callable[[str], bool]) -> None:
         """Hands a durable event to the connections of those it concerns, and to no other."""
         for user_id in event.audience:
-            connections = self._by_user.get(user_id)
-            if connections is None:
+            connections = self._tuples.get(user_id)
+            if connections is None and not (connections := self._gather(user_id)):
                 continue
             other = event.other(user_id)
             for connection in connections:

@@ -8,6 +8,7 @@ from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
 from tornadochat.delivery.transport import Transport
+from tornadochat.errors import ChatError, Code
 from tornadochat.protocol import ConnectData, ResetReason, parse_cursor
 from tornadochat.service.identity import Identity, SignIn
 from tornadochat.service.presence import Presence
@@ -39,7 +40,10 @@ class Arrivals:
         catch_up: CatchUp,
         *,
         outbox_bytes: int,
+        connections_per_user: int | None = None,
     ) -> None:
+        """`connections_per_user`: None is no bound, for tests."""
+        self.refused = 0
         self._store = store
         self._hub = hub
         self._identity = identity
@@ -47,6 +51,7 @@ class Arrivals:
         self._roster = roster
         self._catch_up = catch_up
         self._outbox_bytes = outbox_bytes
+        self._connections_per_user = connections_per_user
 
     async def admit(self, data: ConnectData, transport: Transport) -> Arrival:
         """Signs in and registers, in one turn, so that a revocation finds either nothing or all.
@@ -55,6 +60,10 @@ class Arrivals:
         called when the link closes, which may have happened meanwhile.
         """
         signed_in: SignIn = await self._identity.sign_in(data, transport.door)
+        most = self._connections_per_user
+        if most is not None and self._hub.count(signed_in.session.user.id) >= most:
+            self.refused += 1
+            raise ChatError(Code.too_many_connections, expected=f"at most {most} at a time")
         connection = Connection(
             signed_in.session,
             transport,

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from collections import Counter
 from functools import partial
 from typing import Final, Protocol
 
 from tornadochat.errors import ChatError, Close
+from tornadochat.models import Door
+from tornadochat.places import STATUS, Places
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.gather import Gather
@@ -14,12 +17,18 @@ from tornadochat.transports.origins import Origins
 
 TICK: Final = 0.005
 """How long a farewell may be early, in seconds: links are closed a few at a time."""
+RESTARTING: Final = (503, "Restarting")
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Closable(Protocol):
     """Something that can be ended: a connection, or what may yet become one."""
+
+    @property
+    def door(self) -> Door:
+        """Which door it came through."""
+        ...
 
     def close(self, reason: Close) -> None:
         """Ends it in the way of its door."""
@@ -42,6 +51,8 @@ class Doorway:
         stalled: float,
         ping_interval: float,
         ping_timeout: float,
+        connections: int | None = None,
+        connections_per_address: int | None = None,
     ) -> None:
         self.arrivals = arrivals
         self.origins = origins
@@ -52,7 +63,10 @@ class Doorway:
         self.ping_timeout = ping_timeout
         self._intake = Intake(dispatch, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
         self.gather = Gather()
-        self._links: set[Closable] = set()
+        self.places = Places(connections, connections_per_address)
+        self.open: Counter[Door] = Counter()
+        # With what each gives its place back by.
+        self._links: dict[Closable, str] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -85,14 +99,25 @@ class Doorway:
             _log.exception("a connection could not be welcomed")
             connection.transport.close(Close.try_later)
 
-    def enter(self, link: Closable) -> None:
-        """A link is open, signed in or not."""
-        self._links.add(link)
+    def refusal(self, address: str) -> tuple[int, str] | None:
+        """The HTTP status and its reason for one more link from this address; None if it may come in."""
+        if self.draining:
+            return RESTARTING
+        bound = self.places.refuse(address)
+        return None if bound is None else STATUS[bound]
+
+    def enter(self, link: Closable, address: str) -> None:
+        """A link is open, signed in or not; a polling session is one as long as it lasts."""
+        self._links[link] = self.places.take(address)
+        self.open[link.door] += 1
         self._empty.clear()
 
     def leave(self, link: Closable) -> None:
         """A link has closed. Idempotent."""
-        self._links.discard(link)
+        whose = self._links.pop(link, None)
+        if whose is not None:
+            self.places.free(whose)
+            self.open[link.door] -= 1
         if not self._links:
             self._empty.set()
 
@@ -112,7 +137,7 @@ class Doorway:
             if link in self._links:
                 link.close(reason)
         # Whose upgrade was under way when the server began to drain.
-        for link in self._links.difference(links):
+        for link in set(self._links).difference(links):
             link.close(reason)
 
     async def closed(self) -> None:

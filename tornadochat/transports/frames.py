@@ -59,6 +59,11 @@ class Assembler:
         self._text: list[str] = []
         self._data: list[bytes] = []
 
+    @property
+    def room(self) -> int:
+        """How many bytes more the message may have."""
+        return self._limit - self._size
+
     def admit(self, size: int) -> None:
         """Refuse a data frame by its announced size, before any of it is read."""
         if self._size + size > self._limit:

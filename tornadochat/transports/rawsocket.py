@@ -18,10 +18,11 @@ from tornadochat import events
 from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
+from tornadochat.places import RETRY_SECONDS
 from tornadochat.protocol import ConnectData
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
-from tornadochat.transports.doorway import Doorway
+from tornadochat.transports.doorway import RESTARTING, Doorway
 from tornadochat.transports.frames import TEXT, encode_frame
 from tornadochat.transports.framing import FramedWebSocketHandler
 from tornadochat.transports.gather import Gather
@@ -111,7 +112,7 @@ class RawSocket(FramedWebSocketHandler):
     def prepare(self) -> None:
         """Refuses before the upgrade what must not become a link."""
         if self._doorway.draining:
-            raise HTTPError(503, reason="Restarting")
+            raise HTTPError(RESTARTING[0], reason=RESTARTING[1])
         arguments = self.request.query_arguments
         if any(name.lower() == "sessionid" for name in arguments):
             raise HTTPError(400, reason="A sessionID must not be in a URL; use the Authorization header")
@@ -121,6 +122,10 @@ class RawSocket(FramedWebSocketHandler):
             self.set_status(426)
             self.set_header("Upgrade", "websocket")
             self.finish("this is a WebSocket endpoint\n")
+        elif (refusal := self._doorway.refusal(str(self.request.remote_ip))) is not None:
+            self.set_header("Retry-After", RETRY_SECONDS)
+            self.set_status(*refusal)
+            self.write_error(refusal[0])
         else:
             self._credentials = self._carried()
 
@@ -138,7 +143,7 @@ class RawSocket(FramedWebSocketHandler):
         super().open(*args, **kwargs)
         self._transport = RawTransport(self, self._doorway.gather)
         self._inbox = self._doorway.inbox(self._transport)
-        self._doorway.enter(self._transport)
+        self._doorway.enter(self._transport, str(self.request.remote_ip))
         self._heartbeat = Heartbeat(
             self._doorway.ping_interval,
             self._doorway.ping_timeout,

@@ -245,5 +245,6 @@ export type ErrorCode =
   | "unknown_user"
   | "conflict"
   | "rate_limited"
+  | "too_many_connections"
   | "unavailable"
   | "internal";

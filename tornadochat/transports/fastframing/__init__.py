@@ -18,8 +18,8 @@ The rules:
   close frame would be lost with it. Either ends after `tcp.CLOSE_WAIT`.
 - The handler is told of the end once, in the turn in which it is certain, and never before `open`.
 
-A frame is refused by its announced size; a message in fragments as soon as the fragment that makes it too
-long has come, so that at most twice the limit is held.
+A frame is refused by its announced size; a message in fragments as soon as more of it has come than it may
+have, so that hardly more than the limit is held.
 
 `parser` alone knows picows; `outbound`, `inbound` and `protocol` are the three layers of the engine, in one
 object, because each call between objects would be paid for each message. `selfcheck` is run before the

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable
 from typing import Any, Final, NamedTuple
@@ -30,6 +31,7 @@ from tornadochat.transports.frames import (
 from tornadochat.transports.tcp import WATCH_SECONDS, has_left
 
 FRAMES_PER_TURN: Final = 64  # of one peer, before others have their turn
+OVERHEAD: Final = 256  # bytes that are no part of a message: a frame's head, a control frame before it
 
 
 class Control(NamedTuple):
@@ -49,7 +51,7 @@ def _is_last(incoming: Incoming) -> bool:
     )
 
 
-class Inbound(Outbound, Listener):
+class Inbound(Outbound, Listener, ABC):
     """Hands over one message at a time; what has been read meanwhile waits."""
 
     handler: Any  # Tornado's WebSocketHandler
@@ -64,38 +66,38 @@ class Inbound(Outbound, Listener):
         self._held = True  # what comes has to wait: to begin with, until `open` has ended
         self._plain = False  # neither of the two, nor within a message in fragments
         self._turn = 0
-        self._large = False  # the parser has a buffer that has grown
+        self._large = False  # reading is not by a parser alone: its buffer has grown, or is watched
         self._backlog: deque[Incoming] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._assembler: Assembler | None = None
 
+    @abstractmethod
     def attached(self, transport: asyncio.Transport) -> None:
         """The stream is there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lost(self) -> None:
         """The stream is over."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cut(self) -> None:
         """End the TCP stream at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _part(self, payload: bytes) -> None:
         """The peer's close frame, in its turn."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fail(self, code: int) -> None:
         """The peer has broken the protocol."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fault(self, failure: BaseException) -> None:
         """The handler has failed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _ponged(self) -> None:
         """The peer lives."""
-        raise NotImplementedError
 
     # From the parser
 
@@ -150,6 +152,8 @@ class Inbound(Outbound, Listener):
             incoming = violation
         if incoming is not None:
             self._take(incoming)
+        if self._assembler is not None:
+            self._large = True
         self._settle()
 
     def _read(self, frame: Frame) -> Incoming | None:
@@ -186,7 +190,12 @@ class Inbound(Outbound, Listener):
         transport = self._transport
         if transport is None:
             return
+        if self._assembler is not None and self._listening:
+            self._watch_fragments(transport, frame.tail_size)
+            return
         reader = transport.get_protocol()
+        if isinstance(reader, Sips):
+            reader.most = None
         if isinstance(reader, Parser) and reader.room > MOST_BYTES:
             # What is in the buffer yet is the beginning of a frame.
             self._large = frame.tail_size > 0
@@ -195,6 +204,14 @@ class Inbound(Outbound, Listener):
         elif isinstance(reader, Sips) and not frame.tail_size:
             self._large = False
             transport.set_protocol(Parser(self, self, self._limit))
+
+    def _watch_fragments(self, transport: asyncio.Transport, tail: int) -> None:
+        """Have the next fragment refused when it is too long, not when it has come as a whole."""
+        assembler, reader = self._assembler, transport.get_protocol()
+        if assembler is not None and isinstance(reader, (Parser, Sips)):
+            sips = Sips(self, reader) if isinstance(reader, Parser) else reader
+            sips.waiting, sips.most = tail, assembler.room + OVERHEAD
+            transport.set_protocol(sips)
 
     # In order
 

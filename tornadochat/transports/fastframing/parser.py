@@ -20,6 +20,8 @@ from aiofastnet import connect_accepted_socket
 from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its types leave it out
 
+from tornadochat.transports.frames import TOO_BIG
+
 Frame = WSFrame
 """Valid only until the call that delivered it returns."""
 
@@ -189,12 +191,18 @@ class Parser(_Told, WSProtocol):  # type: ignore[misc]
 
 
 class Sips(_Told, asyncio.BufferedProtocol):
-    """Reads into a parser whose buffer has grown, but never much at once."""
+    """Reads into a parser whose buffer has grown, but never much at once.
 
-    __slots__ = ("_parser", "link")
+    `waiting`: bytes in the parser that are no whole frame yet; with more than `most` of them the message
+    is too long, though nobody has been told of its frame.
+    """
+
+    __slots__ = ("_parser", "link", "most", "waiting")
 
     def __init__(self, link: Link, parser: Parser) -> None:
         self.link = link
+        self.waiting = 0
+        self.most: int | None = None
         self._parser = parser
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -204,7 +212,12 @@ class Sips(_Told, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """The loop's call."""
+        # Whoever takes the frames that this completes says how much is waiting after them.
+        self.waiting += nbytes
         self._parser.buffer_updated(nbytes)
+        if self.most is not None and self.waiting > self.most:
+            self.most = None
+            self.link.violated(TOO_BIG)
 
 
 class Discard(_Told, asyncio.Protocol):

@@ -115,6 +115,7 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
         self._open_out(transport)
         if self._backlog is not None:
             self._stop_reading()
+        self._watch_fragments(transport, 0)
 
     # The end
 

@@ -16,6 +16,7 @@ from tornadochat import events
 from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
+from tornadochat.places import RETRY_SECONDS
 from tornadochat.protocol import EVENTS, encode
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
@@ -30,7 +31,8 @@ from tornadochat.transports.sio.socket import EngineSocket, Way
 
 DISCONNECT: Final = "41"
 SECRET_IN_URL: Final = Refusal(400, 3, "A sessionID must not be in a URL")
-RESTARTING: Final = Refusal(503, 3, "Restarting")
+BUSY: Final = 3
+"""The code of the reference server for a request that it does not take."""
 LOOK_SECONDS: Final = 0.02
 _HEADS: Final[Mapping[str, bytes]] = MappingProxyType(
     {event.name: b"42[%b," % encode(event.name) for event in EVENTS}
@@ -123,7 +125,7 @@ class Link:
         self._arrival: Arrival | None = None
         self._welcome: asyncio.Task[None] | None = None
         self._gone = False
-        doorway.enter(self.transport)
+        doorway.enter(self.transport, str(socket.request.remote_ip))
         socket.on_close = self.leave
         socket.readable = self._inbox.readable
 
@@ -167,8 +169,9 @@ class Link:
             self._doorway.arrivals.leave(self._arrival.connection)
 
     def _refused(self, refusal: ChatError) -> Refused:
-        if ERRORS[refusal.code].retryable:
-            # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back.
+        if ERRORS[refusal.code].retryable and refusal.code is not Code.too_many_connections:
+            # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back. Of too
+            # many connections somebody has to close one first, who has to be told.
             self.transport.close(Close.try_later)
         return Refused(refusal.message, msgspec.to_builtins(refusal.wire()))
 
@@ -237,11 +240,19 @@ def chat_handler(server: ChatServer) -> type[EngineHandler]:
     """The Tornado handler of this door."""
 
     class Handler(make_handler(server, server.doorway.origins)):  # type: ignore[misc]
+        _refusal: Refusal | None = None
+
         def prepare(self) -> None:
             super().prepare()
-            if server.doorway.draining and self.socket is None:
-                self._refusal = RESTARTING
-            elif any(name.lower() == "sessionid" for name in self.request.query_arguments):
+            if self._refusal is None and self.socket is None and self.request.method == "GET":
+                self._refuse_one_more()
+            if any(name.lower() == "sessionid" for name in self.request.query_arguments):
                 self._refusal = SECRET_IN_URL
+
+        def _refuse_one_more(self) -> None:
+            refusal = server.doorway.refusal(str(self.request.remote_ip))
+            if refusal is not None:
+                self.set_header("Retry-After", RETRY_SECONDS)
+                self._refusal = Refusal(refusal[0], BUSY, refusal[1])
 
     return Handler

@@ -96,7 +96,14 @@ _DECODER: Final = stdlib_json.JSONDecoder(parse_constant=_refuse_constant, parse
 def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [child for parent in level for child in _children(parent) if isinstance(child, (dict, list))]
+        # Tens of thousands of them may be empty, and a generator for each would be most of what this costs.
+        level = [
+            child
+            for parent in level
+            if parent
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
+        ]
         if not level:
             return False
     return True
