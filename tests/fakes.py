@@ -13,6 +13,7 @@ from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Close
 from tornadochat.events import Event
+from tornadochat.metrics import Measures
 from tornadochat.models import (
     Appended,
     Batch,
@@ -108,6 +109,7 @@ class FakeStore(Store):
 
     def __init__(self, *, prompt: bool = True) -> None:
         self.epoch = "e"
+        self.measures = Measures()
         self.log_start = 0
         self.log: list[Message] = []
         self.marks: dict[tuple[str, str, str, MarkKind], Mark] = {}
@@ -131,6 +133,10 @@ class FakeStore(Store):
     @property
     def last_number(self) -> int:
         return self.published
+
+    @property
+    def waiting(self) -> int:
+        return len(self.drafts)
 
     @property
     def user_count(self) -> int:

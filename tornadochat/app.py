@@ -17,6 +17,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from tornadochat import __version__
+from tornadochat.app_metrics import Outside, families
 from tornadochat.config import Config, is_loopback
 from tornadochat.contract import contract
 from tornadochat.delivery.catchup import CatchUp
@@ -26,6 +27,7 @@ from tornadochat.errors import ChatError, Close
 from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
 from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Server
+from tornadochat.metrics import Family
 from tornadochat.models import Batch, Millis
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
@@ -80,13 +82,18 @@ class App:
         """
         config = self._config
         sockets = self._listen()
+        self._outside: Outside | None = None
         try:
+            if config.metrics.enabled:
+                self._outside = Outside(config.metrics)
             self.store: Store = await open_store(
                 config.store.url, durability=config.store.durability, listener=self._publish
             )
         except BaseException:
             for listening in sockets:
                 listening.close()
+            if self._outside is not None:
+                await self._outside.stop()
             raise
         self.port: int = sockets[0].getsockname()[1]
         self._build()
@@ -96,6 +103,8 @@ class App:
             trusted=config.server.trusted_proxies,
         )
         self._server.add_sockets(sockets)
+        if self._outside is not None:
+            self._outside.start(self._families())
         self._keeping = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:
@@ -117,6 +126,24 @@ class App:
         with contextlib.suppress(Exception):
             await self.identity.touch()
         await self.store.close()
+        if self._outside is not None:
+            await self._outside.stop()
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where what is counted can be read, if anywhere."""
+        return None if self._outside is None else self._outside.url
+
+    def _families(self) -> list[Family]:
+        assert self._log is not None, "the house is built"
+        return families(
+            store=self.store,
+            hub=self.hub,
+            doorway=self.doorway,
+            catch_up=self.catch_up,
+            presence=self.presence,
+            log=self._log,
+        )
 
     def _listen(self) -> list[socket.socket]:
         server = self._config.server

@@ -159,6 +159,14 @@ class Log(Section):
     format: Annotated[Literal["plain", "json"], Choice("plain", "json")] = "plain"
 
 
+class Metrics(Section):
+    """Where what is counted can be read."""
+
+    enabled: Annotated[bool, Switch()] = False
+    address: Annotated[str, Address()] = "127.0.0.1"
+    port: Annotated[int, Integer(0, 65535)] = 9464
+
+
 class Config(BaseSettings):
     """Every setting, immutable. `Config()` is the defaults and reads nothing; `load` reads."""
 
@@ -172,6 +180,7 @@ class Config(BaseSettings):
     limits: Limits = Limits()
     heartbeat: Heartbeat = Heartbeat()
     log: Log = Log()
+    metrics: Metrics = Metrics()
 
     @classmethod
     def settings_customise_sources(

@@ -65,15 +65,15 @@ class Log:
     """The log as its one writer sees it: the connection, and the counters from which it numbers.
 
     `last` is the highest number known to be committed, `indexed` the one up to which the indexes hold
-    the messages, `users` the number of stored users when the log was opened. Once `broken`, the
-    connection is in an unknown state: everything is refused, and only opening another one tells what is
-    durable.
+    the messages, `users` the number of stored users when the log was opened. Once there is a `failure`,
+    the connection is in an unknown state: everything is refused, and only opening another one tells what
+    is durable.
     """
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], Millis]) -> None:
         """Puts everything in the indexes. Raises sqlite3.Error."""
         self.connection = connection
-        self.broken = False
+        self.failure: Exception | None = None
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         self.epoch: str = meta["epoch"]
         self.log_start = int(meta["log_start"])
@@ -97,22 +97,22 @@ class Log:
     def append(self, entries: Sequence[Appended]) -> list[Outcome]:
         """Make the entries durable in one commit and tell what became of each, in their order.
 
-        Never raises. An error makes the log `broken`; entries that may or may not be durable are then
+        Never raises. An error is the log's `failure`; entries that may or may not be durable are then
         refused as `unavailable`.
         """
         try:
             return self._commit(entries)
         except Exception as error:
-            self._broke(error)
+            self.failure = error
             return [UNAVAILABLE] * len(entries)
 
     def index(self) -> None:
-        """Put in the indexes whatever is not there yet. Never raises; an error makes the log `broken`."""
+        """Put in the indexes whatever is not there yet. Never raises; an error is the log's `failure`."""
         try:
             self._index()
             self._rooms.trim()
         except Exception as error:
-            self._broke(error)
+            self.failure = error
 
     def _index(self) -> None:
         waiting = self.last - self.indexed
@@ -203,7 +203,7 @@ class Log:
             if rows and moved:
                 self.connection.execute("COMMIT")
         except Exception as error:
-            self._broke(error)
+            self.failure = error
             return False
         self.last = last
         return True
@@ -241,12 +241,6 @@ class Log:
         for _, room in reading:
             marks.note(room)
         return marks
-
-    def _broke(self, error: Exception) -> None:
-        self.broken = True
-        # The text of an SQLite error holds no values. What is no SQLite error is a fault of this
-        # program, and its traceback is wanted.
-        _logger.error("writing failed: %s", error, exc_info=not isinstance(error, sqlite3.Error))
 
 
 def open_log(path: Path, connect: Connect, durability: Durability, clock: Callable[[], Millis]) -> Log:

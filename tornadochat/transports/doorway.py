@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from tornadochat.errors import ChatError, Close
+from tornadochat.errors import ChatError, Close, Code
+from tornadochat.models import Door
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.gather import Gather
@@ -18,6 +21,11 @@ _log: Final = logging.getLogger(__name__)
 
 class Closable(Protocol):
     """Something that can be ended: a connection, or what may yet become one."""
+
+    @property
+    def door(self) -> Door:
+        """Which door it came through."""
+        ...
 
     def close(self, reason: Close) -> None:
         """Ends it in the way of its door."""
@@ -51,6 +59,10 @@ class Doorway:
         self._intake = Intake(dispatch, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
         self.gather = Gather()
         self._links: set[Closable] = set()
+        self._ending: set[Closable] = set()
+        self.sign_ins: Counter[Code | Literal["ok"]] = Counter()
+        self.closes: Counter[Close | Literal["gone"]] = Counter()
+        """Why links ended; `gone`: by no decision taken here."""
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -83,13 +95,41 @@ class Doorway:
             _log.exception("a connection could not be welcomed")
             connection.transport.close(Close.try_later)
 
+    @property
+    def replies(self) -> int:
+        """How many answers there have been, those without an error among them."""
+        return self._intake.replies
+
+    @property
+    def refusals(self) -> Counter[Code]:
+        """How many of them were an error, by its code."""
+        return self._intake.refusals
+
+    def count(self, result: Any) -> None:
+        """An answer that no inbox gives: to one who has not signed in."""
+        self._intake.count(result)
+
+    @property
+    def links(self) -> Iterator[Closable]:
+        """Every link that is open, signed in or not."""
+        return iter(self._links)
+
     def enter(self, link: Closable) -> None:
         """A link is open, signed in or not."""
         self._links.add(link)
         self._empty.clear()
 
+    def ending(self, link: Closable, reason: Close) -> None:
+        """The server ends a link; the first reason is the one that counts."""
+        if link in self._links and link not in self._ending:
+            self._ending.add(link)
+            self.closes[reason] += 1
+
     def leave(self, link: Closable) -> None:
         """A link has closed. Idempotent."""
+        if link in self._links and link not in self._ending:
+            self.closes["gone"] += 1
+        self._ending.discard(link)
         self._links.discard(link)
         if not self._links:
             self._empty.set()

@@ -7,7 +7,7 @@ Before the connection has been welcomed everything waits.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.transport import Transport
+from tornadochat.errors import ChatError, Code
 
 
 class Replying(Transport, Protocol):
@@ -60,6 +61,14 @@ class Intake:
         self.outbox_bytes = outbox_bytes
         self.stalled = stalled
         self.closed = False
+        self.replies = 0
+        self.refusals: Counter[Code] = Counter()
+
+    def count(self, result: Any) -> None:
+        """One more answer."""
+        self.replies += 1
+        if isinstance(result, ChatError):
+            self.refusals[result.code] += 1
 
 
 class Inbox:
@@ -134,6 +143,11 @@ class Inbox:
     def answer(self, call: Call, result: Any) -> None:
         """Sends the answer of a command, and begins what waited for that."""
         self._unanswered -= 1
+        # As `Intake.count`, without the call: this is what every message comes by.
+        intake = self._intake
+        intake.replies += 1
+        if isinstance(result, ChatError):
+            intake.refusals[result.code] += 1
         self._transport.reply(call.name, call.tag, result)
         if self._backlog or self._readable is not None:
             self._drain()

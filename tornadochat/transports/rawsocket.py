@@ -171,6 +171,7 @@ class RawSocket(FramedWebSocketHandler):
 
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
+        self._doorway.ending(self._transport, reason)
         self._inbox.close()
         if self._arrival is not None:
             # Not when the peer has answered the close: for everyone else this connection is over now.
@@ -206,6 +207,7 @@ class RawSocket(FramedWebSocketHandler):
         if self._signing_in is not None:
             # Refusals, too: nothing is answered before the connection has its `session`.
             return self._inbox.take(None, refusal, refusal.id)
+        self._doorway.count(refusal)
         self._transport.reply(None, refusal.id, refusal)
         if refusal.foreign:
             self._transport.close(Close.violation)
@@ -214,6 +216,7 @@ class RawSocket(FramedWebSocketHandler):
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":
             refusal = ChatError(Code.not_connected, field="event", expected="connect")
+            self._doorway.count(refusal)
             self._transport.reply(frame.event, frame.id, refusal)
             return
         try:
@@ -238,11 +241,13 @@ class RawSocket(FramedWebSocketHandler):
             self._refuse(incident(failure, "connect"))
         else:
             self._arrival = arrival
+            self._doorway.sign_ins["ok"] += 1
             if self._closed:
                 self._doorway.arrivals.leave(arrival.connection)
             else:
                 await self._doorway.welcome(arrival, self._inbox)
 
     def _refuse(self, refusal: ChatError) -> None:
+        self._doorway.sign_ins[refusal.code] += 1
         self._transport.send(events.error(refusal, "connect"))
         self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)

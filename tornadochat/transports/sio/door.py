@@ -59,11 +59,12 @@ def ack_packet(ack: int, result: Any) -> bytes:
 class SocketIOTransport:
     """The outgoing half of a Socket.IO link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_gather", "_socket")
+    __slots__ = ("_doorway", "_gather", "_socket")
 
-    def __init__(self, socket: EngineSocket, gather: Gather) -> None:
+    def __init__(self, socket: EngineSocket, doorway: Doorway) -> None:
         self._socket = socket
-        self._gather = gather
+        self._doorway = doorway
+        self._gather: Gather = doorway.gather
 
     @property
     def door(self) -> Door:
@@ -105,6 +106,7 @@ class SocketIOTransport:
 
     def close(self, reason: Close) -> None:
         """Ends the link: for good with DISCONNECT, else without, so that clients come back."""
+        self._doorway.ending(self, reason)
         if reason.final:
             self._socket.push(DISCONNECT)
             self._socket.finish()
@@ -118,7 +120,7 @@ class Link:
     def __init__(self, doorway: Doorway, socket: EngineSocket) -> None:
         self._doorway = doorway
         self._socket = socket
-        self.transport = SocketIOTransport(socket, doorway.gather)
+        self.transport = SocketIOTransport(socket, doorway)
         self._inbox = doorway.inbox(self.transport)
         self._arrival: Arrival | None = None
         self._welcome: asyncio.Task[None] | None = None
@@ -137,6 +139,7 @@ class Link:
         except Exception as failure:
             raise self._refused(incident(failure, "connect")) from None
         self._arrival = arrival
+        self._doorway.sign_ins["ok"] += 1
         if self._gone:
             self._doorway.arrivals.leave(arrival.connection)
 
@@ -161,12 +164,23 @@ class Link:
         """The connection is over, in the turn in which its link closed. Idempotent."""
         self._gone = True
         self._socket.shortcut = None
+        if (why := self._why(reason)) is not None:
+            self._doorway.ending(self.transport, why)
         self._doorway.leave(self.transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)
 
+    def _why(self, reason: str) -> Close | None:
+        """What the Engine.IO connection itself has ended for, where it was not told to."""
+        if reason == self._socket.server.reason.PING_TIMEOUT:
+            return Close.stale
+        if self._socket.overrun:
+            return Close.slow
+        return Close.violation if self._socket.violated else None
+
     def _refused(self, refusal: ChatError) -> Refused:
+        self._doorway.sign_ins[refusal.code] += 1
         if ERRORS[refusal.code].retryable:
             # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back.
             self.transport.close(Close.try_later)

@@ -76,7 +76,8 @@ class EngineSocket(AsyncSocket):
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._limit: asyncio.TimerHandle | None = None  # of an upgrade, or of the last packets' wait
         self._posting = False
-        self._violated = False
+        self.violated = False
+        self.overrun = False
 
     def push(self, *packets: str | bytes) -> None:
         """Send Engine.IO packets in order: text ones ready (`42[…]`), binary messages as `bytes`."""
@@ -85,6 +86,7 @@ class EngineSocket(AsyncSocket):
         self._wire.send(packets)
         if self.buffered > self.server.max_buffered:
             _log.info("%s: cut, the peer reads too slowly", self.sid)
+            self.overrun = True
             self._end(self.server.reason.TRANSPORT_ERROR, cut=True)
 
     async def send(self, pkt: Any) -> None:
@@ -148,7 +150,7 @@ class EngineSocket(AsyncSocket):
             self._violate(violation)
         finally:
             self._posting = False
-        return not self._violated
+        return not self.violated
 
     @property
     def upgradable(self) -> bool:
@@ -248,7 +250,7 @@ class EngineSocket(AsyncSocket):
     def _violate(self, violation: Violation) -> None:
         if not self.closed:
             _log.info("%s: closed, the peer sent %s", self.sid, violation)
-        self._violated = True
+        self.violated = True
         self._end(self.server.reason.TRANSPORT_ERROR, code=PROTOCOL_ERROR)
 
     def schedule_ping(self) -> None:
