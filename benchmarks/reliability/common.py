@@ -79,7 +79,7 @@ def main(run: Run) -> None:
 class ServerProcess:
     """`python -m tornadochat` on one store and one port, started as often as needed.
 
-    `settings` as for `--set`; `files`: the limit of open files, soft and hard alike.
+    `settings` as for `--set`; `files`: the limit of open files, soft and hard alike; `module`: what is run.
     """
 
     folder: Path
@@ -87,6 +87,7 @@ class ServerProcess:
     files: int | None = None
     environment: Mapping[str, str] | None = None
     tree: Path = HOUSE
+    module: str = "tornadochat"
     port: int = field(default_factory=machine.free_port)
     process: subprocess.Popen[str] | None = None
 
@@ -115,7 +116,7 @@ class ServerProcess:
         limit = [] if self.files is None else ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "sh"]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*limit, sys.executable, "-m", "tornadochat", "--config", str(config)],
+                [*limit, sys.executable, "-m", self.module, "--config", str(config)],
                 cwd=self.tree,
                 env=self.environment,
                 stdout=subprocess.PIPE,

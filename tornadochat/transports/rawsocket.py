@@ -5,6 +5,7 @@ frame `{"event": "connect", "data": {…}}`.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
@@ -32,6 +33,12 @@ from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_
 
 UNSUPPORTED_DATA: Final = 1003
 """RFC 6455 section 7.4.1: this endpoint takes text only."""
+
+
+QUERY: Final = ("username", "since")
+"""What may stand in the URL."""
+KNOWN: Final = f"{' and '.join(QUERY)} are known"
+_PLAIN: Final = re.compile(r"[\w.-]{1,32}", re.ASCII)
 
 
 class RawTransport:
@@ -107,6 +114,8 @@ class RawSocket(FramedWebSocketHandler):
         arguments = self.request.query_arguments
         if any(name.lower() == "sessionid" for name in arguments):
             raise HTTPError(400, reason="A sessionID must not be in a URL; use the Authorization header")
+        if unknown := sorted(arguments.keys() - QUERY):
+            raise HTTPError(400, reason=f"Unknown query argument {_shown(unknown[0])}: {KNOWN}")
         if any(len(values) > 1 for values in arguments.values()):
             raise HTTPError(400, reason="Repeated query argument")
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
@@ -251,3 +260,8 @@ class RawSocket(FramedWebSocketHandler):
         self._doorway.sign_ins[refusal.code] += 1
         self._transport.send(events.error(refusal, "connect"))
         self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)
+
+
+def _shown(name: str) -> str:
+    """As much of what a client sent as may stand in the first line of a response."""
+    return f"'{name}'" if _PLAIN.fullmatch(name) else "of that name"
