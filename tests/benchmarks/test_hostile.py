@@ -24,6 +24,4 @@ def test_a_traceback_in_the_log_is_found() -> None:
     plain = "2026-11-22T19:48:00.123Z error tornadochat.transports.dispatch: incident 5f0c93e1 in history"
     assert hostile.TRACE.findall(plain)
     assert hostile.TRACE.findall('    File "x.py", line 1, in f')
-    assert not hostile.TRACE.findall(
-        "2026-11-22T19:48:00.123Z info tornadochat.transports: closed, odd packet"
-    )
+    assert not hostile.TRACE.findall("2026-11-22T19:48:00.123Z info tornadochat: closed, odd packet")
