@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from tests.support.canaries import CANARIES
+
 OnEvent = Callable[[str, Any], None]
 OnReply = Callable[[int, dict[str, Any]], None]
 OnLost = Callable[[], None]
@@ -111,6 +113,7 @@ class RawWire:
 
     def command(self, number: int, name: str, data: Any) -> None:
         """Sends a command whose reply goes to `on_reply` with the same number."""
+        CANARIES.note(data)
         self.link.send(_encode({"event": name, "data": data, "id": number}))
 
     def cut(self) -> None:
@@ -129,6 +132,7 @@ class RawWire:
         if "reply" in frame:
             self._on_reply(frame["reply"], frame)
         else:
+            CANARIES.note(frame["data"])
             self._on_event(frame["event"], frame["data"])
 
 
@@ -140,11 +144,13 @@ class SocketIOWire(RawWire):
         self.link = await self._open(port, "/socket.io/?EIO=4&transport=websocket")
 
     def command(self, number: int, name: str, data: Any) -> None:
+        CANARIES.note(data)
         self.link.send(b"42%d" % number + _encode([name, data]))
 
     def _text(self, text: str) -> None:
         if text.startswith("42"):
             name, data = _decode(text[2:])
+            CANARIES.note(data)
             self._on_event(name, data)
         elif text.startswith("43"):
             number, bracket, rest = text[2:].partition("[")

@@ -34,6 +34,9 @@ UNAVAILABLE: Final = Refused("unavailable")
 _CONFLICT: Final = Refused("conflict")
 _UNKNOWN_USER: Final = Refused("unknown_user")
 
+Progress = Callable[[int, int], None]
+"""Is told of a long work how much of how much is done."""
+
 INDEXED_AT_ONCE: Final = 4096
 """How much of the log is put in the indexes by one commit, and how long a run there may be."""
 
@@ -70,8 +73,13 @@ class Log:
     is durable.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], Millis]) -> None:
-        """Puts everything in the indexes. Raises sqlite3.Error."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        clock: Callable[[], Millis],
+        progress: Progress = lambda done, total: None,
+    ) -> None:
+        """Puts everything in the indexes, and tells how far that is. Raises sqlite3.Error."""
         self.connection = connection
         self.failure: Exception | None = None
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
@@ -85,7 +93,7 @@ class Log:
         self._clock = clock
         self._key = lru_cache(_KEYS_CACHED)(key_or_nobody)
         self._find, self._insert = Values(EARLIER, 2), Values(_INSERT, 10)
-        self._index()
+        self._index(progress)
         self._rooms = Rooms(connection)
 
     def newer(self, number: int) -> list[Logged]:
@@ -114,14 +122,16 @@ class Log:
         except Exception as error:
             self.failure = error
 
-    def _index(self) -> None:
-        waiting = self.last - self.indexed
+    def _index(self, progress: Progress = lambda done, total: None) -> None:
+        begun = self.indexed
+        waiting = self.last - begun
         if waiting > 10 * INDEXED_AT_ONCE:
             _logger.info("writing the indexes of %d messages, as a new version has to", waiting)
         while self.indexed < self.last:
             end = min(self.indexed + INDEXED_AT_ONCE, self.last)
             self.connection.execute("UPDATE indexing SET number = ?", (end,))
             self.indexed = end
+            progress(end - begun, waiting)
         self._recent.clear()
 
     def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
@@ -243,14 +253,20 @@ class Log:
         return marks
 
 
-def open_log(path: Path, connect: Connect, durability: Durability, clock: Callable[[], Millis]) -> Log:
-    """Open the log for writing. Raises sqlite3.Error."""
+def open_log(
+    path: Path,
+    connect: Connect,
+    durability: Durability,
+    clock: Callable[[], Millis],
+    progress: Progress = lambda done, total: None,
+) -> Log:
+    """Open the log for writing; what is not in the indexes yet goes there. Raises sqlite3.Error."""
     connection = connect(path)
     try:
         prepare_writing(connection, durability)
         # What cannot be written to is found out now, not by the first who sends.
         probe(connection)
-        return Log(connection, clock)
+        return Log(connection, clock, progress)
     except BaseException:
         connection.close()
         raise
