@@ -132,6 +132,8 @@ async def test_commands_are_counted_with_what_became_of_them(house: House, door:
     await ann.command("private message", {"to": "0" * 16, "content": "hello"})
     await ann.command("nonsense")
     await ann.command("users", {"limit": "many"})
+    if isinstance(ann, RawClient):
+        await ann.answer({"event": "users", "extra": 1, "id": 99}, 99)
     found = await samples(house)
     assert found["tornadochat_messages_total", ""] == found["tornadochat_repeats_total", ""] == 1
     assert found["tornadochat_marks_total", ""] == 1
@@ -139,6 +141,7 @@ async def test_commands_are_counted_with_what_became_of_them(house: House, door:
     assert found["tornadochat_replies_total", "unknown_user"] == 1
     assert found["tornadochat_replies_total", "unknown_command"] == 1
     assert found["tornadochat_replies_total", "invalid"] == 1
+    assert found["tornadochat_replies_total", "bad_frame"] == (door == "raw")
     assert found["tornadochat_batch_entries_count", ""] == found["tornadochat_commit_seconds_count", ""]
     assert found["tornadochat_batch_entries_sum", ""] == 3
     assert found["tornadochat_commit_seconds_sum", ""] > 0

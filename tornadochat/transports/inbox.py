@@ -146,7 +146,8 @@ class Inbox:
         # As `Intake.count`, without the call: this is what every message comes by.
         intake = self._intake
         intake.replies += 1
-        if isinstance(result, ChatError):
+        # The exact type, of which all are that come this way: isinstance() takes longer to say no.
+        if type(result) is ChatError:
             intake.refusals[result.code] += 1
         self._transport.reply(call.name, call.tag, result)
         if self._backlog or self._readable is not None:

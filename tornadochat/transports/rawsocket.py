@@ -215,7 +215,8 @@ class RawSocket(FramedWebSocketHandler):
     def _bad(self, refusal: BadFrame) -> asyncio.Future[None] | None:
         if self._signing_in is not None:
             # Refusals, too: nothing is answered before the connection has its `session`.
-            return self._inbox.take(None, refusal, refusal.id)
+            plain = ChatError(refusal.code, field=refusal.field, expected=refusal.expected)
+            return self._inbox.take(None, plain, refusal.id)
         self._doorway.count(refusal)
         self._transport.reply(None, refusal.id, refusal)
         if refusal.foreign:
