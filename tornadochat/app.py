@@ -27,6 +27,7 @@ from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
 from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Server
 from tornadochat.models import Batch, Millis
+from tornadochat.rates import Rates
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
@@ -147,6 +148,7 @@ class App:
     def _build(self) -> None:
         config, store = self._config, self.store
         self.hub = hub = Hub()
+        self.rates = rates = Rates(config.limits.rates)
         directory = Directory(store)
         audience = Audience(hub, store, config.roster.limit)
         self.presence = presence = Presence(hub, audience, config.presence.grace)
@@ -162,6 +164,7 @@ class App:
             store,
             hub,
             directory,
+            rates,
             clock=now,
             lifetime=config.sessions.lifetime,
             username_characters=config.limits.username_characters,
@@ -185,6 +188,7 @@ class App:
             arrivals,
             self.dispatch,
             Origins(config.server.origins),
+            rates,
             frame_bytes=config.limits.frame_bytes,
             in_flight=config.limits.in_flight,
             outbox_bytes=config.limits.outbox_bytes,

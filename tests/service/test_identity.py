@@ -16,7 +16,7 @@ LIFETIME = 1000.0
 
 
 async def sign_in(house: House, **data: str) -> SignIn:
-    return await house.identity.sign_in(ConnectData(**data), "raw")
+    return await house.identity.sign_in(ConnectData(**data), "raw", "192.0.2.1")
 
 
 async def refusal(house: House, **data: str) -> ChatError:
