@@ -1,7 +1,5 @@
 """Token buckets: never more than they hold and what has come in, whatever the clock says."""
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

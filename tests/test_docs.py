@@ -17,6 +17,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tests.support.house import House
 from tornadochat import __version__
 from tornadochat.config import rules
+from tornadochat.config_rates import RateLimits
 from tornadochat.contract import contract
 from tornadochat.protocol import COMMANDS, EVENTS
 
@@ -29,7 +30,7 @@ DOCS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 SHAPES = ("MessageData", "Entry", "Person", "SessionInfo", "ErrorData")
-CONTRACT = contract({})
+CONTRACT = contract({}, RateLimits())
 SCHEMAS: dict[str, Any] = CONTRACT["schemas"]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -209,7 +209,8 @@ class App:
                 "history_page": limits.history_page,
                 "users_page": limits.users_page,
                 "in_flight": limits.in_flight,
-            }
+            },
+            limits.rates,
         )
         files = load_pages()
         routes: list[Any] = [
