@@ -8,7 +8,7 @@ tokens are taken from it, and a clock that is set back takes no more than one em
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 KEPT_MOST: Final = 10_000
@@ -24,11 +24,11 @@ class Rate:
 
     count: float
     seconds: float
+    interval: float = field(init=False, repr=False)
+    """The seconds that bring one token."""
 
-    @property
-    def interval(self) -> float:
-        """The seconds that bring one token."""
-        return self.seconds / self.count
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "interval", self.seconds / self.count)
 
     def times(self, factor: float) -> "Rate":
         """As often in the same time."""
@@ -55,10 +55,14 @@ class Bucket:
     def take(self, now: float, count: int = 1) -> bool:
         """Takes so many, or none and says no."""
         after = _after(self._full, now, count, self.rate)
-        if _wait(after, now, self.rate):
+        if after - now - self.rate.seconds > _ROUNDING:
             return False
         self._full = after
         return True
+
+    def give_back(self, count: int) -> None:
+        """What was just taken, and could not be used."""
+        self._full -= count * self.rate.interval
 
 
 class Buckets:
@@ -76,25 +80,24 @@ class Buckets:
 
     def wait(self, key: str, now: float, count: int = 1) -> float:
         """As of a Bucket."""
-        return self._ask(key, now, count)[1]
+        return _wait(_after(self._full.get(key, now), now, count, self.rate), now, self.rate)
 
     def take(self, key: str, now: float, count: int = 1) -> bool:
         """As of a Bucket."""
-        after, wait = self._ask(key, now, count)
-        if wait:
-            return False
-        self._full[key] = after
-        self._full.move_to_end(key)
-        self._forget(now)
-        return True
-
-    def _ask(self, key: str, now: float, count: int) -> tuple[float, float]:
-        after = _after(self._full.get(key, -math.inf), now, count, self.rate)
-        wait = _wait(after, now, self.rate)
-        if wait and key in self._full:
+        after = _after(self._full.get(key, now), now, count, self.rate)
+        passes = after - now - self.rate.seconds <= _ROUNDING
+        if passes:
+            self._full[key] = after
+        if passes or key in self._full:
             # Who is refused and goes on must not be forgotten for having rested.
             self._full.move_to_end(key)
-        return after, wait
+            self._forget(now)
+        return passes
+
+    def give_back(self, key: str, count: int) -> None:
+        """As of a Bucket."""
+        if key in self._full:
+            self._full[key] -= count * self.rate.interval
 
     def _forget(self, now: float) -> None:
         # Two for each that is added: the table shrinks as soon as there is something to forget.
@@ -109,7 +112,9 @@ class Buckets:
 
 def _after(full: float, now: float, count: int, rate: Rate) -> float:
     """When it will be full again, once so many have been taken."""
-    return min(max(full, now), now + rate.seconds) + count * rate.interval
+    # Later than in `seconds` from now only if the clock was set back.
+    start = now if full <= now else min(full, now + rate.seconds)
+    return start + count * rate.interval
 
 
 def _wait(after: float, now: float, rate: Rate) -> float:

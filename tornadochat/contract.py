@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from tornadochat import __version__
+from tornadochat.buckets import Rate
 from tornadochat.config_rates import RateLimits
 from tornadochat.errors import ERRORS, Close, ErrorData
 from tornadochat.protocol import (
@@ -74,6 +75,10 @@ def contract(limits: dict[str, int], rates: RateLimits) -> dict[str, Any]:
             "event_bytes": EVENT_BYTES_MAX,
             "users_event_bytes": USERS_EVENT_BYTES_MAX,
         },
-        "rates": {name: msgspec.to_builtins(value) for name, value in rates},
+        "rates": {name: _plain(value) for name, value in rates},
         "schemas": components,
     }
+
+
+def _plain(value: Rate | int) -> Any:
+    return {"count": value.count, "seconds": value.seconds} if isinstance(value, Rate) else value

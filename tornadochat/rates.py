@@ -30,7 +30,7 @@ KINDS: Final[Mapping[str, int]] = MappingProxyType(
 )
 """What a command counts as, if not as one of COMMANDS."""
 
-LOT_MOST: Final = 32
+LOT_MOST: Final = 64
 LOTS_LEAST: Final = 100
 """A link takes up to LOT_MOST tokens at a time, where its bucket holds at least so many lots: counting one
 down is all that a command costs. So a link may hold back a hundredth of its burst, at most."""
@@ -90,13 +90,15 @@ class Rates:
 
 
 class Meter:
-    """What one link may still do. The user and the address behind it are counted in the tables of Rates."""
+    """What one link may still do. The user and the address behind it are counted in the tables of Rates.
+
+    `credit`: of each kind, how many commands have been taken from the buckets and not been used yet.
+    """
 
     __slots__ = ("_address", "_buckets", "_on_flood", "_pings", "_promised", "_rates", "_refusals", "credit")
 
     def __init__(self, rates: Rates, address: str, on_flood: Callable[[], None]) -> None:
         self.credit = [0, 0, 0, 0]
-        """Of each kind, how many commands have been taken from the buckets and not been used yet."""
         self._rates = rates
         self._address = address
         self._on_flood = on_flood
@@ -117,20 +119,20 @@ class Meter:
         user, address = rates.users[kind], rates.addresses[kind]
         lot = rates.lots[kind]
         for count in (lot, 1) if lot > 1 else (1,):
-            waits = (
-                (link.wait(now, count), link.rate),
-                (user.wait(user_id, now, count), user.rate),
-                (address.wait(self._address, now, count), address.rate),
-            )
-            longest, rate = max(waits, key=itemgetter(0))
-            if not longest:
-                link.take(now, count)
-                user.take(user_id, now, count)
-                address.take(self._address, now, count)
-                self.credit[kind] = count - 1
-                return
+            if link.take(now, count):
+                if user.take(user_id, now, count):
+                    if address.take(self._address, now, count):
+                        self.credit[kind] = count - 1
+                        return
+                    user.give_back(user_id, count)
+                link.give_back(count)
+        waits = (
+            (link.wait(now), link.rate),
+            (user.wait(user_id, now), user.rate),
+            (address.wait(self._address, now), address.rate),
+        )
         rates.hits[NAMES[kind]] += 1
-        raise limited(self._promise(kind, now, longest, rate))
+        raise limited(self._promise(kind, now, *max(waits, key=itemgetter(0))))
 
     def _promise(self, kind: int, now: float, wait: float, rate: Rate) -> float:
         """Each is sent behind the one refused before it: who obeys is not refused again, nor overtaken."""

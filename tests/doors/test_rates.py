@@ -30,7 +30,7 @@ class Clock:
         house.app.rates.clock = lambda: self.now
 
 
-async def house_of(build: Build, *, server: dict[str, Any] | None = None, **rates: Any) -> House:
+async def house_of(build: Build, server: dict[str, Any] | None = None, **rates: Any) -> House:
     limits = {"rates": RateLimits(**rates)}
     return await build(limits=limits, server=server, interval=20, timeout=20)
 
@@ -87,7 +87,7 @@ async def test_a_message_too_many_is_refused_not_stored_and_taken_after_the_time
 async def test_every_kind_of_command_has_its_rate(
     build: Build, door: str, name: str, data: dict[str, Any], kind: str
 ) -> None:
-    house = await house_of(build, **{kind: THREE})
+    house = await house_of(build, None, **{kind: THREE})
     Clock(house)
     ann = await house.enter("ann", door)
     data = {key: value or ann.session["userID"] for key, value in data.items()}

@@ -72,11 +72,11 @@ class Dispatch:
         try:
             route = self._route(call)
             # Counted in lots, so that most commands cost no more than this.
-            meter, kind = call.inbox.meter, route.kind
-            if left := meter.credit[kind]:
-                meter.credit[kind] = left - 1
+            credit, kind = call.inbox.credit, route.kind
+            if left := credit[kind]:
+                credit[kind] = left - 1
             else:
-                meter.spend(kind, connection.user.id)
+                call.inbox.meter.spend(kind, connection.user.id)
             # The exact type: isinstance() goes a long way round with structs, unless it hits at once.
             if type(call.data) is not route.data:
                 call.data = parse(route.data, call.data)

@@ -87,6 +87,7 @@ class Inbox:
         "_unanswered",
         "closed",
         "connection",
+        "credit",
         "meter",
     )
 
@@ -97,6 +98,7 @@ class Inbox:
         self._transport = transport
         self._on_stalled = on_stalled
         self.meter = intake.rates.meter(transport.address, partial(transport.close, Close.flooding))
+        self.credit = self.meter.credit
         # Made when something waits: an empty one is half a kilobyte, and most never need it.
         self._backlog: deque[Call] | None = None
         self._unanswered = 0
