@@ -17,14 +17,16 @@ from tests.support.house import House
 from tests.support.process import free_port
 from tornadochat import app_metrics
 from tornadochat.app import App
+from tornadochat.buckets import Rate
 from tornadochat.config import Config, Metrics, Server, Store
+from tornadochat.config_rates import RateLimits
 from tornadochat.metrics import Histogram
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTED = re.findall(
     r"^\| `((?:tornadochat|process)_\w+)` \|", (ROOT / "docs" / "OPERATIONS.md").read_text(), re.MULTILINE
 )
-LABELS = {"door", "code", "reason", "change", "kind", "version", "le"}
+LABELS = {"door", "code", "reason", "change", "rate", "kind", "version", "le"}
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 ON = {"enabled": True, "port": 0}
 
@@ -192,6 +194,21 @@ async def test_packets_that_are_no_socket_io_are_a_violation(house: House) -> No
     assert (await samples(house))["tornadochat_closes_total", "violation"] == 1
 
 
+@pytest.mark.gen_test
+async def test_what_a_rate_refuses_is_counted_by_its_name(io_loop: IOLoop, tmp_path: Path) -> None:
+    limits = {"rates": RateLimits(searches=Rate(2, 1000.0))}
+    house = House(tmp_path, metrics=ON, limits=limits)
+    await house.start()
+    ann = await house.enter("ann")
+    for _ in range(5):
+        await ann.command("users")
+    found = await samples(house)
+    assert found["tornadochat_rate_limit_hits_total", "searches"] == 3
+    assert found["tornadochat_rate_limit_hits_total", "guesses"] == 0
+    assert found["tornadochat_replies_total", "rate_limited"] == 3
+    await house.close()
+
+
 @pytest.mark.gen_test(timeout=20)
 async def test_a_reader_that_stops_shows_as_one(io_loop: IOLoop, house: House) -> None:
     bob = await house.enter("bob")
@@ -298,6 +315,7 @@ async def test_every_family_is_named_as_prometheus_wants_it(house: House) -> Non
         catch_up=app.catch_up,
         presence=app.presence,
         log=app._log,
+        rates=app.rates,
     ):
         assert re.fullmatch(r"tornadochat_[a-z_]+", family.name)
         assert family.meaning.endswith(".")

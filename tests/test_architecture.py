@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tornadochat"
-FLOOR = ("models", "events", "errors", "protocol", "contract", "config", "logs", "metrics")
+FLOOR = (
+    "models",
+    "events",
+    "errors",
+    "protocol",
+    "contract",
+    "config",
+    "logs",
+    "metrics",
+    "buckets",
+    "rates",
+)
 LAYERS = ("admin", "delivery", "http", "service", "store", "torture", "transports")
 ROOT = ("app", "__main__")
 LONGEST = 350

@@ -29,6 +29,7 @@ from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Server
 from tornadochat.metrics import Family
 from tornadochat.models import Batch, Millis
+from tornadochat.rates import Rates
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
@@ -143,6 +144,7 @@ class App:
             catch_up=self.catch_up,
             presence=self.presence,
             log=self._log,
+            rates=self.rates,
         )
 
     def _listen(self) -> list[socket.socket]:
@@ -174,6 +176,7 @@ class App:
     def _build(self) -> None:
         config, store = self._config, self.store
         self.hub = hub = Hub()
+        self.rates = rates = Rates(config.limits.rates)
         directory = Directory(store)
         audience = Audience(hub, store, config.roster.limit)
         self.presence = presence = Presence(hub, audience, config.presence.grace)
@@ -189,6 +192,7 @@ class App:
             store,
             hub,
             directory,
+            rates,
             clock=now,
             lifetime=config.sessions.lifetime,
             username_characters=config.limits.username_characters,
@@ -212,6 +216,7 @@ class App:
             arrivals,
             self.dispatch,
             Origins(config.server.origins),
+            rates,
             frame_bytes=config.limits.frame_bytes,
             in_flight=config.limits.in_flight,
             outbox_bytes=config.limits.outbox_bytes,
@@ -232,7 +237,8 @@ class App:
                 "history_page": limits.history_page,
                 "users_page": limits.users_page,
                 "in_flight": limits.in_flight,
-            }
+            },
+            limits.rates,
         )
         files = load_pages()
         routes: list[Any] = [

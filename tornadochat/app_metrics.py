@@ -17,6 +17,7 @@ from tornadochat.delivery.hub import Hub
 from tornadochat.errors import Close, Code
 from tornadochat.metrics import Family, Lag
 from tornadochat.models import Door
+from tornadochat.rates import Rates
 from tornadochat.service.log import Log
 from tornadochat.service.presence import Presence
 from tornadochat.store import Store
@@ -29,13 +30,21 @@ DOORS: Final[tuple[str, ...]] = get_args(Door)
 
 
 def families(
-    *, store: Store, hub: Hub, doorway: Doorway, catch_up: CatchUp, presence: Presence, log: Log
+    *,
+    store: Store,
+    hub: Hub,
+    doorway: Doorway,
+    catch_up: CatchUp,
+    presence: Presence,
+    log: Log,
+    rates: Rates,
 ) -> list[Family]:
     """All of them but those of the loop and the process."""
     return [
         *_doors(doorway, hub),
         *_traffic(doorway, log, presence),
-        *_readers(hub, catch_up, doorway),
+        *_readers(hub, catch_up),
+        *_limits(rates),
         *_storing(store),
     ]
 
@@ -99,7 +108,7 @@ def _traffic(doorway: Doorway, log: Log, presence: Presence) -> list[Family]:
     ]
 
 
-def _readers(hub: Hub, catch_up: CatchUp, doorway: Doorway) -> list[Family]:
+def _readers(hub: Hub, catch_up: CatchUp) -> list[Family]:
     return [
         Family(
             "tornadochat_outbox_bytes",
@@ -125,12 +134,18 @@ def _readers(hub: Hub, catch_up: CatchUp, doorway: Doorway) -> list[Family]:
             "How often a connection began to read too slowly. Those closed for it are closes of slow.",
             lambda: catch_up.fallen,
         ),
+    ]
+
+
+def _limits(rates: Rates) -> list[Family]:
+    return [
         Family(
             "tornadochat_rate_limit_hits",
             "counter",
-            "Commands and sign-ins refused for coming too often; links closed for it are closes of flooding.",
-            lambda: doorway.refusals[Code.rate_limited] + doorway.sign_ins[Code.rate_limited],
-        ),
+            "How often each rate has refused; links closed for going on are closes of flooding.",
+            lambda: rates.hits,
+            "rate",
+        )
     ]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,8 @@ from typing import Any, Final, Literal, Protocol
 
 from tornadochat.errors import ChatError, Close, Code
 from tornadochat.models import Door
+from tornadochat.protocol import ConnectData
+from tornadochat.rates import Rates
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.gather import Gather
@@ -40,6 +43,7 @@ class Doorway:
         arrivals: Arrivals,
         dispatch: Dispatch,
         origins: Origins,
+        rates: Rates,
         *,
         frame_bytes: int,
         in_flight: int,
@@ -56,7 +60,8 @@ class Doorway:
         self.identify = identify
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
-        self._intake = Intake(dispatch, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
+        self._rates = rates
+        self._intake = Intake(dispatch, rates, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
         self.gather = Gather()
         self._links: set[Closable] = set()
         self._ending: set[Closable] = set()
@@ -69,6 +74,19 @@ class Doorway:
     def inbox(self, transport: Replying) -> Inbox:
         """The way in for one link; closed, to come back, when reading has been paused for too long."""
         return Inbox(self._intake, transport, partial(transport.close, Close.slow))
+
+    def enough_of(self, address: str) -> int | None:
+        """Counts a handshake from there; None, or, if it is one too many, the seconds to wait."""
+        try:
+            self._rates.connect(address)
+        except ChatError as refusal:
+            return math.ceil((refusal.retry_after or 0) / 1000)
+        return None
+
+    async def admit(self, data: ConnectData, transport: Replying) -> Arrival:
+        """Counts a sign-in and carries it out; as of Arrivals."""
+        self._rates.connect(transport.address)
+        return await self.arrivals.admit(data, transport)
 
     @property
     def draining(self) -> bool:

@@ -9,13 +9,15 @@ Before the connection has been welcomed everything waits.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.transport import Transport
-from tornadochat.errors import ChatError, Code
+from tornadochat.errors import ChatError, Close, Code
+from tornadochat.rates import Rates
 
 
 class Replying(Transport, Protocol):
@@ -54,9 +56,16 @@ class Intake:
     """
 
     def __init__(
-        self, dispatch: Callable[[Call], None], *, limit: int, outbox_bytes: int, stalled: float
+        self,
+        dispatch: Callable[[Call], None],
+        rates: Rates,
+        *,
+        limit: int,
+        outbox_bytes: int,
+        stalled: float,
     ) -> None:
         self.dispatch = dispatch
+        self.rates = rates
         self.limit = limit
         self.outbox_bytes = outbox_bytes
         self.stalled = stalled
@@ -86,6 +95,8 @@ class Inbox:
         "_unanswered",
         "closed",
         "connection",
+        "credit",
+        "meter",
     )
 
     def __init__(self, intake: Intake, transport: Replying, on_stalled: Callable[[], None]) -> None:
@@ -94,6 +105,8 @@ class Inbox:
         self._intake = intake
         self._transport = transport
         self._on_stalled = on_stalled
+        self.meter = intake.rates.meter(transport.address, partial(transport.close, Close.flooding))
+        self.credit = self.meter.credit
         # Made when something waits: an empty one is half a kilobyte, and most never need it.
         self._backlog: deque[Call] | None = None
         self._unanswered = 0

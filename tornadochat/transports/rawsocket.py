@@ -20,6 +20,7 @@ from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
 from tornadochat.protocol import ConnectData
+from tornadochat.rates import neighbourhood
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
@@ -44,10 +45,11 @@ _PLAIN: Final = re.compile(r"[\w.-]{1,32}", re.ASCII)
 class RawTransport:
     """The outgoing half of a raw link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_gather", "_socket")
+    __slots__ = ("_gather", "_socket", "address")
 
     def __init__(self, socket: "RawSocket", gather: Gather) -> None:
         self._socket = socket
+        self.address = socket.address
         self._gather = gather
 
     @property
@@ -101,6 +103,7 @@ class RawSocket(FramedWebSocketHandler):
         self._arrival: Arrival | None = None
         self._identify: asyncio.TimerHandle | None = None
         self._closed = False
+        self.address = neighbourhood(self.request.remote_ip or "")
 
     @property
     def max_message_size(self) -> int:
@@ -122,6 +125,10 @@ class RawSocket(FramedWebSocketHandler):
             self.set_status(426)
             self.set_header("Upgrade", "websocket")
             self.finish("this is a WebSocket endpoint\n")
+        elif (seconds := self._doorway.enough_of(self.address)) is not None:
+            self.set_status(429)
+            self.set_header("Retry-After", str(seconds))
+            self.finish("429 Too Many Requests\n")
         else:
             self._credentials = self._carried()
 
@@ -174,8 +181,13 @@ class RawSocket(FramedWebSocketHandler):
             return self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
         return self._inbox.take(frame.event, frame.data or {}, frame.id)
 
+    def on_ping(self, data: bytes) -> None:
+        """It has been answered; so is a flood of them, in its way."""
+        self._inbox.meter.pinged()
+
     def on_pong(self, data: bytes) -> None:
         """The link lives."""
+        self._inbox.meter.pinged()
         self._heartbeat.pong()
 
     def leave(self, reason: Close) -> None:
@@ -219,6 +231,7 @@ class RawSocket(FramedWebSocketHandler):
             return self._inbox.take(None, plain, refusal.id)
         self._doorway.count(refusal)
         self._transport.reply(None, refusal.id, refusal)
+        self._inbox.meter.refused()
         if refusal.foreign:
             self._transport.close(Close.violation)
         return self._inbox.readable()
@@ -228,6 +241,7 @@ class RawSocket(FramedWebSocketHandler):
             refusal = ChatError(Code.not_connected, field="event", expected="connect")
             self._doorway.count(refusal)
             self._transport.reply(frame.event, frame.id, refusal)
+            self._inbox.meter.refused()
             return
         try:
             data = parse_connect(frame.data or {})
@@ -244,7 +258,7 @@ class RawSocket(FramedWebSocketHandler):
 
     async def _arrive(self, data: ConnectData) -> None:
         try:
-            arrival = await self._doorway.arrivals.admit(data, self._transport)
+            arrival = await self._doorway.admit(data, self._transport)
         except ChatError as refusal:
             self._refuse(refusal)
         except Exception as failure:

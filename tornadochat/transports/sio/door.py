@@ -17,6 +17,7 @@ from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
 from tornadochat.protocol import EVENTS, encode
+from tornadochat.rates import neighbourhood
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
 from tornadochat.transports.doorway import Doorway
@@ -31,6 +32,7 @@ from tornadochat.transports.sio.socket import EngineSocket, Way
 DISCONNECT: Final = "41"
 SECRET_IN_URL: Final = Refusal(400, 3, "A sessionID must not be in a URL")
 RESTARTING: Final = Refusal(503, 3, "Restarting")
+TOO_MANY: Final = Refusal(429, 3, "Too many; wait")
 LOOK_SECONDS: Final = 0.02
 _HEADS: Final[Mapping[str, bytes]] = MappingProxyType(
     {event.name: b"42[%b," % encode(event.name) for event in EVENTS}
@@ -59,10 +61,11 @@ def ack_packet(ack: int, result: Any) -> bytes:
 class SocketIOTransport:
     """The outgoing half of a Socket.IO link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_doorway", "_gather", "_socket")
+    __slots__ = ("_doorway", "_gather", "_socket", "address")
 
     def __init__(self, socket: EngineSocket, doorway: Doorway) -> None:
         self._socket = socket
+        self.address = neighbourhood(socket.request.remote_ip or "")
         self._doorway = doorway
         self._gather: Gather = doorway.gather
 
@@ -128,12 +131,13 @@ class Link:
         doorway.enter(self.transport)
         socket.on_close = self.leave
         socket.readable = self._inbox.readable
+        socket.pinged = self._inbox.meter.pinged
 
     async def admit(self, auth: Any) -> None:
         """Signs in. Raises Refused with what the client is told."""
         try:
             data = parse_connect({} if auth is None else auth)
-            arrival = await self._doorway.arrivals.admit(data, self.transport)
+            arrival = await self._doorway.admit(data, self.transport)
         except ChatError as refusal:
             raise self._refused(refusal) from None
         except Exception as failure:
@@ -251,11 +255,26 @@ def chat_handler(server: ChatServer) -> type[EngineHandler]:
     """The Tornado handler of this door."""
 
     class Handler(make_handler(server, server.doorway.origins)):  # type: ignore[misc]
+        _refusal: Refusal | None
+
         def prepare(self) -> None:
             super().prepare()
+            self._refusal = self._turned_away() or self._refusal or self._counted()
+
+        def _turned_away(self) -> Refusal | None:
             if server.doorway.draining and self.socket is None:
-                self._refusal = RESTARTING
-            elif any(name.lower() == "sessionid" for name in self.request.query_arguments):
-                self._refusal = SECRET_IN_URL
+                return RESTARTING
+            in_url = any(name.lower() == "sessionid" for name in self.request.query_arguments)
+            return SECRET_IN_URL if in_url else None
+
+        def _counted(self) -> Refusal | None:
+            """What begins a session, or takes one to a WebSocket, is counted."""
+            if self.request.method != "GET" or (self.socket is not None and not self._upgrading):
+                return None
+            seconds = server.doorway.enough_of(neighbourhood(self.request.remote_ip or ""))
+            if seconds is None:
+                return None
+            self.set_header("Retry-After", str(seconds))
+            return TOO_MANY
 
     return Handler

@@ -45,8 +45,9 @@ class EngineSocket(AsyncSocket):
 
     For the application: `request`, `push`, `buffered`, `sent`, `drained`, `abort`, `finish`, and the hooks
     `on_close(reason)`, called once, in the turn in which the end is noticed, `readable()`, whose result,
-    unless it is None, is awaited before more is read from the peer, and `shortcut(frame)`, which may take
-    a WebSocket frame before anything else looks at it. `ws`: the established WebSocket, while there is one,
+    unless it is None, is awaited before more is read from the peer, `pinged()`, called for every sign of
+    life that the peer gives, asked or not, and `shortcut(frame)`, which may take a WebSocket frame before
+    anything else looks at it. `ws`: the established WebSocket, while there is one,
     to which ready frames may be given directly.
     """
 
@@ -63,6 +64,7 @@ class EngineSocket(AsyncSocket):
         self.shortcut: Shortcut | None = None
         self.on_close: Callable[[str], None] | None = None
         self.readable: Callable[[], Awaitable[None] | None] | None = None
+        self.pinged: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(self.queue)
         self._heartbeat = Heartbeat(
@@ -225,6 +227,8 @@ class EngineSocket(AsyncSocket):
             return self._deliver(packet[1:])
         if packet[0] == "3":
             self._heartbeat.pong()
+            if self.pinged is not None:
+                self.pinged()
         else:
             self._client_leaves()
         return None
