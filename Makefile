@@ -37,14 +37,23 @@ format: $(TESTABLE)
 	$(BIN)/python -m ruff format .
 
 # Asks the registries what is known against the packages that are installed. Not part of `test`: the answer
-# changes by itself. A registry that does not answer is a failure too.
+# changes by itself. A registry that does not answer is a failure too: nobody knows then.
 audit: $(TESTABLE)
 	$(PIP) 'pip-audit>=2.10,<3'
 	$(BIN)/python -m pip freeze --exclude-editable > .venv/frozen.txt
-	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps --progress-spinner off -r .venv/frozen.txt
-	cd web && $(NPM) audit
-	cd tests/node && $(NPM) audit
-	cd benchmarks/peers && $(NPM) audit
+	@unsure=; \
+	echo "audit: Python"; \
+	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps --progress-spinner off -r .venv/frozen.txt \
+		|| unsure="Python"; \
+	for folder in web tests/node benchmarks/peers; do \
+		echo "audit: $$folder"; \
+		(cd $$folder && $(NPM) audit) || unsure="$$unsure $$folder"; \
+	done; \
+	if [ -n "$$unsure" ]; then \
+		echo "audit: NOT CLEAN, or the registry gave no answer, which one is said above: $$unsure" >&2; \
+		exit 1; \
+	fi; \
+	echo "audit: nothing is known against any package"
 
 # All scenarios, or some: make bench SCENARIO="3 history". More: make bench ARGS=--help.
 bench: $(MEASURABLE)

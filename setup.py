@@ -37,6 +37,8 @@ REQUIRES = [
     # 2.13 is the first that takes ready-made sources.
     "pydantic-settings>=2.13,<3",
     "PyYAML>=6,<7",
+    # Renders /metrics; imported only where that is enabled.
+    "prometheus-client>=0.22,<1",
 ]
 
 # For `make bench`, which starts redis-server, too, where the machine has it.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import yaml
 
@@ -112,17 +112,24 @@ def _command(server: Server, variant: Variant, port: int, folder: Path) -> list[
             return [sys.executable, "-m", f"benchmarks.peers.{server.file}"]
         case "tornadochat":
             config = folder / "config.yaml"
-            config.write_text(yaml.safe_dump(configuration(server, port)))
+            sections = configuration(server, port)
+            if not (variant.tree / "tornadochat" / "config_rates.py").exists():
+                # An earlier one, for comparison, has no rates.
+                sections.pop("limits", None)
+            config.write_text(yaml.safe_dump(sections))
             extra = [word for setting in variant.settings for word in ("--set", setting)]
             return [sys.executable, "-m", "tornadochat", "--config", str(config), *extra]
 
 
-def configuration(server: Server, port: int) -> dict[str, dict[str, object]]:
+def configuration(server: Server, port: int) -> dict[str, Any]:
     """The product's configuration: its defaults, but for where it listens and what the scenario says."""
-    sections: dict[str, dict[str, object]] = {"server": {"port": port}, "store": {"url": "sqlite:///chat.db"}}
+    sections: dict[str, Any] = {"server": {"port": port}, "store": {"url": "sqlite:///chat.db"}}
     for key, value in server.settings.items():
-        section, _, name = key.partition(".")
-        sections.setdefault(section, {})[name] = value
+        *names, last = key.split(".")
+        section = sections
+        for name in names:
+            section = section.setdefault(name, {})
+        section[last] = value
     return sections
 
 

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import settings
 from tornado.ioloop import IOLoop
 
+from tests.support.canaries import CANARIES
 from tornadochat.config import Config, ConfigError, load
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The watch over the log of the whole run."""
+    if not config.pluginmanager.is_registered(CANARIES):
+        config.pluginmanager.register(CANARIES, "canaries")
+
 
 settings.register_profile("tornadochat", derandomize=True, deadline=None)
 settings.load_profile("tornadochat")

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tornadochat.config_rates import RateLimits
 from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Close
 from tornadochat.events import Event
+from tornadochat.metrics import Measures
 from tornadochat.models import (
     Appended,
     Batch,
@@ -33,6 +35,7 @@ from tornadochat.models import (
     User,
 )
 from tornadochat.protocol import ConnectData
+from tornadochat.rates import Rates
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
@@ -53,6 +56,7 @@ class FakeTransport:
 
     def __init__(self, door: Door = "raw", weight: int = 0) -> None:
         self.door: Door = door
+        self.address = "192.0.2.1"
         self.events: list[tuple[str, Any]] = []
         self.weight = weight
         self.buffered = 0
@@ -109,6 +113,7 @@ class FakeStore(Store):
 
     def __init__(self, *, prompt: bool = True) -> None:
         self.epoch = "e"
+        self.measures = Measures()
         self.log_start = 0
         self.log: list[Message] = []
         self.marks: dict[tuple[str, str, str, MarkKind], Mark] = {}
@@ -132,6 +137,10 @@ class FakeStore(Store):
     @property
     def last_number(self) -> int:
         return self.published
+
+    @property
+    def waiting(self) -> int:
+        return len(self.drafts)
 
     @property
     def user_count(self) -> int:
@@ -415,6 +424,7 @@ class House:
         characters: int = 100,
         history_page: int = 200,
         users_page: int = 200,
+        rates: RateLimits | None = None,
     ) -> None:
         self.now = 1_000_000
         self.failures: list[Exception] = []
@@ -427,10 +437,17 @@ class House:
         self.messages = Messages(store, directory, characters=characters, history_page=history_page)
         self.marks = Marks(store, directory)
         self.seconds = 0.0
+        self.rates = Rates(rates or RateLimits(), clock=lambda: self.seconds)
         self.typing = Typing(hub, directory, clock=lambda: self.now, elapsed=lambda: self.seconds)
         self.roster = roster = Roster(store, presence, limit=limit, users_page=users_page)
         self.identity = identity = Identity(
-            store, hub, directory, clock=lambda: self.now, lifetime=lifetime, username_characters=20
+            store,
+            hub,
+            directory,
+            self.rates,
+            clock=lambda: self.now,
+            lifetime=lifetime,
+            username_characters=20,
         )
         self.catch_up = CatchUp(
             log.read,

@@ -18,6 +18,8 @@ FLOOR = (
     "addresses",
     "capacity",
     "places",
+    "buckets",
+    "rates",
 )
 LAYERS = ("admin", "delivery", "http", "service", "store", "torture", "transports")
 ROOT = ("app", "__main__")
@@ -37,9 +39,9 @@ class Module:
 
     @property
     def layer(self) -> str:
-        """The first part of the name; the files of one floor module, as in config_rules, count as it."""
+        """The first part of the name; the files of one module, as in config_rules, count as it."""
         first = self.name.partition(".")[0]
-        return next((floor for floor in FLOOR if first == floor or first.startswith(f"{floor}_")), first)
+        return next((one for one in (*FLOOR, *ROOT) if first == one or first.startswith(f"{one}_")), first)
 
     def uses(self, *names: str) -> set[str]:
         """Which of its imports are one of these modules, or inside one."""

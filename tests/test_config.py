@@ -7,8 +7,17 @@ import pytest
 from pydantic import ValidationError
 
 from tests.conftest import Mistakes, Read
-from tornadochat.config import Config, Limits, Presence, Server, load, rules
+from tornadochat.config import Config, Limits, Presence, Server, load, rules, value_of
 from tornadochat.config_sources import variable
+
+RATE = "a rate such as 1000 per 10s, from 1 to 1000000000 per 1ms to 1d"
+
+
+def in_file(key: str, written: str) -> str:
+    """The setting as the file has it."""
+    names = key.split(".")
+    return "\n".join(f"{'  ' * depth}{name}:" for depth, name in enumerate(names)) + f" {written}"
+
 
 # The order of the sources
 
@@ -48,11 +57,10 @@ def test_lists_are_written_with_commas_outside_the_file(read: Read) -> None:
 
 def test_every_setting_can_be_set_in_every_source(read: Read) -> None:
     for key, rule in rules().items():
-        section, _, name = key.partition(".")
-        shown = rule.show(getattr(getattr(Config(), section), name))
+        shown = rule.show(value_of(Config(), key))
         bare = shown.strip("[]")
         for config in (
-            read(f"{section}:\n  {name}: {shown}"),
+            read(in_file(key, shown)),
             read(sets=[f"{key}={bare}"]),
             read(environ={variable(key): bare}),
         ):
@@ -249,13 +257,20 @@ log: loud
         ("limits.outbox_bytes", "1MB", 'a size such as 131072, 128KiB or 1MiB, found "1MB"'),
         ("limits.outbox_bytes", "1024", "a size from 64KiB to 64MiB, found 1024"),
         ("limits.outbox_bytes", "1e6", 'a size such as 131072, 128KiB or 1MiB, found "1e6"'),
+        ("limits.rates.messages", "0 per 1s", f'{RATE}, found "0 per 1s"'),
+        ("limits.rates.messages", "5 per 0s", f'{RATE}, found "5 per 0s"'),
+        ("limits.rates.typing", "5", f"{RATE}, found 5"),
+        ("limits.rates.typing", ".inf", f"{RATE}, found Infinity"),
+        ("limits.rates.pings", "null", f"{RATE}, found null"),
+        ("limits.rates.pings", "inf per 1s", f'{RATE}, found "inf per 1s"'),
+        ("limits.rates.per_user", "0", "an integer from 1 to 1000000, found 0"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(
     mistakes: Mistakes, key: str, written: str, expected: str
 ) -> None:
-    section, _, name = key.partition(".")
-    assert mistakes(f"{section}:\n  {name}: {written}") == [f"config.yaml:2: {key}: expected {expected}"]
+    line = key.count(".") + 1
+    assert mistakes(in_file(key, written)) == [f"config.yaml:{line}: {key}: expected {expected}"]
 
 
 @pytest.mark.parametrize(

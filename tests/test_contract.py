@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from tornadochat import __version__
+from tornadochat.config_rates import RateLimits
 from tornadochat.contract import CLOSE_MEANINGS, contract
 from tornadochat.errors import ERRORS, Close, Code
 from tornadochat.protocol import COMMANDS, EVENTS, MessageEvent
 
 LIMITS = {"message_characters": 10_000, "in_flight": 64}
-CONTRACT = contract(LIMITS)
+CONTRACT = contract(LIMITS, RateLimits())
 
 
 def references(value: Any) -> Iterator[str]:
@@ -92,3 +93,9 @@ def test_it_has_every_close_code_and_whether_to_come_back() -> None:
 
 def test_it_has_the_limits_of_this_house_and_those_of_every_house() -> None:
     assert CONTRACT["limits"] == LIMITS | {"event_bytes": 524_288, "users_event_bytes": 262_144}
+
+
+def test_it_has_the_rates_of_this_house() -> None:
+    assert CONTRACT["rates"]["messages"] == {"count": 10_000, "seconds": 100.0}
+    assert CONTRACT["rates"]["per_user"] == 3
+    assert list(CONTRACT["rates"]) == list(RateLimits.model_fields)

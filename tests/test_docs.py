@@ -16,7 +16,8 @@ from tornado.httpclient import AsyncHTTPClient
 
 from tests.support.house import House
 from tornadochat import __version__
-from tornadochat.config import rules
+from tornadochat.config import Config, rules, value_of
+from tornadochat.config_rates import RateLimits
 from tornadochat.contract import contract
 from tornadochat.protocol import COMMANDS, EVENTS
 
@@ -29,7 +30,7 @@ DOCS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 SHAPES = ("MessageData", "Entry", "Person", "SessionInfo", "ErrorData")
-CONTRACT = contract({})
+CONTRACT = contract({}, RateLimits())
 SCHEMAS: dict[str, Any] = CONTRACT["schemas"]
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -215,6 +216,16 @@ async def test_the_limits_are_documented_with_what_a_server_with_the_defaults_se
     assert served == json.loads(json.dumps({key: CONTRACT[key] for key in CONTRACT if key != "limits"}))
 
 
+def test_the_rates_are_documented_as_they_are_without_a_configuration() -> None:
+    documented = {rate: cells[0] for rate, cells in table(PROTOCOL["Rates"], "rate").items()}
+    own = "limits.rates."
+    rates = {name: rule for name, rule in rules().items() if name.startswith(own)}
+    assert documented == {
+        name.removeprefix(own): rule.show(value_of(Config(), name)) for name, rule in rates.items()
+    }
+    assert list(documented) == list(CONTRACT["rates"])
+
+
 # Examples
 
 
@@ -362,7 +373,7 @@ def known_file(token: str) -> bool:
 
 def known_name(dotted: str) -> bool:
     """Whether a dotted name is a setting, or leads to something in this package or in another."""
-    if dotted in rules() or dotted in DEFINED:
+    if dotted in DEFINED or any(f"{rule}.".startswith(f"{dotted}.") for rule in rules()):
         return True
     return any(leads(f"{prefix}{dotted}") for prefix in ("tornadochat.", ""))
 

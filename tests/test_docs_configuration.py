@@ -1,25 +1,34 @@
 """docs/CONFIGURATION.md, config.yaml and the model say the same."""
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tornadochat.config import Config, load, rules
+from tornadochat.config import Config, load, rules, value_of
 from tornadochat.config_rules import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = (ROOT / "docs" / "CONFIGURATION.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \| ([^|]+) \| `([^|]+)` \|([^|]*)\|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([a-z_]+(?:\.[a-z_]+)+)` \| ([^|]+) \| `([^|]+)` \|([^|]*)\|$", re.MULTILINE)
 ROWS = {row[1]: (row[2].strip(), row[3].strip(), row[4].strip()) for row in ROW.finditer(DOCS)}
 
 
 def default(key: str) -> object:
-    section, _, name = key.partition(".")
-    value: object = getattr(getattr(Config(), section), name)
+    value: object = value_of(Config(), key)
     return value
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 @pytest.mark.parametrize(("key", "rule"), rules().items())
@@ -43,7 +52,7 @@ def test_nothing_is_documented_that_does_not_exist() -> None:
 def test_config_yaml_writes_every_setting_with_its_default() -> None:
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
     tree = yaml.load(text, Loader=yaml.BaseLoader)  # every scalar as it is written
-    written = {f"{section}.{key}": value for section, keys in tree.items() for key, value in keys.items()}
+    written = dict(flat(tree))
     shown = {key: rule.show(default(key)) for key, rule in rules().items()}
     assert {key: str(value) for key, value in written.items()} == shown
 
@@ -60,7 +69,7 @@ def test_every_setting_in_config_yaml_is_under_a_comment() -> None:
     bare = [
         line
         for before, line in pairwise(lines)
-        if re.match(r"  [a-z]", line) and not re.match(r"  [#a-z]", before)
+        if re.match(r" +[a-z]", line) and not re.match(r" +[#a-z]", before)
     ]
     assert bare == []
 

@@ -16,6 +16,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from tornadochat import __version__, capacity
+from tornadochat.app_metrics import Outside, families
 from tornadochat.config import Config, is_loopback
 from tornadochat.contract import contract
 from tornadochat.delivery.catchup import CatchUp
@@ -26,7 +27,9 @@ from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
 from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Patience, Server
 from tornadochat.interpreter import tune
+from tornadochat.metrics import Family
 from tornadochat.models import Batch, Millis
+from tornadochat.rates import Rates
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
 from tornadochat.service.directory import Directory
@@ -84,13 +87,18 @@ class App:
         per_address = config.limits.connections_per_address
         self._connections = _most_connections(config)
         sockets = self._listen()
+        self._outside: Outside | None = None
         try:
+            if config.metrics.enabled:
+                self._outside = Outside(config.metrics)
             self.store: Store = await open_store(
                 config.store.url, durability=config.store.durability, listener=self._publish
             )
         except BaseException:
             for listening in sockets:
                 listening.close()
+            if self._outside is not None:
+                await self._outside.stop()
             raise
         self.port: int = sockets[0].getsockname()[1]
         self._build()
@@ -108,6 +116,8 @@ class App:
             connections_per_address=per_address and TCP_PER_LINK * per_address,
         )
         self._server.add_sockets(sockets)
+        if self._outside is not None:
+            self._outside.start(self._families())
         self._keeping = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:
@@ -130,6 +140,25 @@ class App:
         with contextlib.suppress(Exception):
             await self.identity.touch()
         await self.store.close()
+        if self._outside is not None:
+            await self._outside.stop()
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where what is counted can be read, if anywhere."""
+        return None if self._outside is None else self._outside.url
+
+    def _families(self) -> list[Family]:
+        assert self._log is not None, "the house is built"
+        return families(
+            store=self.store,
+            hub=self.hub,
+            doorway=self.doorway,
+            catch_up=self.catch_up,
+            presence=self.presence,
+            log=self._log,
+            rates=self.rates,
+        )
 
     def _listen(self) -> list[socket.socket]:
         server = self._config.server
@@ -164,6 +193,7 @@ class App:
     def _build(self) -> None:
         config, store = self._config, self.store
         self.hub = hub = Hub()
+        self.rates = rates = Rates(config.limits.rates)
         directory = Directory(store)
         audience = Audience(hub, store, config.roster.limit)
         self.presence = presence = Presence(hub, audience, config.presence.grace)
@@ -179,6 +209,7 @@ class App:
             store,
             hub,
             directory,
+            rates,
             clock=now,
             lifetime=config.sessions.lifetime,
             username_characters=config.limits.username_characters,
@@ -203,6 +234,7 @@ class App:
             arrivals,
             self.dispatch,
             Origins(config.server.origins),
+            rates,
             frame_bytes=config.limits.frame_bytes,
             in_flight=config.limits.in_flight,
             outbox_bytes=config.limits.outbox_bytes,
@@ -225,7 +257,8 @@ class App:
                 "history_page": limits.history_page,
                 "users_page": limits.users_page,
                 "in_flight": limits.in_flight,
-            }
+            },
+            limits.rates,
         )
         files = load_pages()
         routes: list[Any] = [

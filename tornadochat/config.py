@@ -8,7 +8,8 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -21,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from tornadochat.config_rates import RateLimits
 from tornadochat.config_rules import (
     DAY,
     HOUR,
@@ -136,6 +138,7 @@ class Limits(Section):
     connections_per_address: Annotated[int, Integer(1, 1_000_000)] = 1_000
     connections_per_user: Annotated[int, Integer(1, 10_000)] = 100
     idle: Annotated[float, Duration(high=HOUR)] = 60.0
+    rates: RateLimits = RateLimits()
 
     @field_validator("frame_bytes")
     @classmethod
@@ -164,6 +167,14 @@ class Log(Section):
     format: Annotated[Literal["plain", "json"], Choice("plain", "json")] = "plain"
 
 
+class Metrics(Section):
+    """Where what is counted can be read."""
+
+    enabled: Annotated[bool, Switch()] = False
+    address: Annotated[str, Address()] = "127.0.0.1"
+    port: Annotated[int, Integer(0, 65535)] = 9464
+
+
 class Config(BaseSettings):
     """Every setting, immutable. `Config()` is the defaults and reads nothing; `load` reads."""
 
@@ -177,6 +188,7 @@ class Config(BaseSettings):
     limits: Limits = Limits()
     heartbeat: Heartbeat = Heartbeat()
     log: Log = Log()
+    metrics: Metrics = Metrics()
 
     @classmethod
     def settings_customise_sources(
@@ -193,11 +205,20 @@ class Config(BaseSettings):
 
 def rules() -> dict[str, Rule]:
     """The rule of every setting by its full name, `server.port`, in the order of the sections."""
-    return {
-        f"{name}.{key}": next(rule for rule in field.metadata if isinstance(rule, Rule))
-        for name, section in Config.model_fields.items()
-        for key, field in type(section.default).model_fields.items()
-    }
+    return dict(_rules(Config, ""))
+
+
+def _rules(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, Rule]]:
+    for key, field in section.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from _rules(type(field.default), f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", next(rule for rule in field.metadata if isinstance(rule, Rule))
+
+
+def value_of(config: Config, name: str) -> Any:
+    """The value of a setting by its full name."""
+    return attrgetter(name)(config)
 
 
 def load(path: Path, sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Config:
@@ -247,8 +268,11 @@ def _build(layers: list[Layer], errors: list[str]) -> Config | None:
 def _nested(layer: Layer) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, found in layer.items():
-        section, _, key = name.partition(".")
-        tree.setdefault(section, {})[key] = found.value
+        *sections, key = name.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = found.value
     return tree
 
 

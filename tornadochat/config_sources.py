@@ -84,7 +84,7 @@ class _File:
 
     def __init__(self, path: Path, known: Mapping[str, Rule], errors: list[str]) -> None:
         self.path, self.known, self.errors = path, known, errors
-        self.sections = {key.partition(".")[0] for key in known}
+        self.sections = {key[:end] for key in known for end in range(len(key)) if key[end] == "."}
         self.loader = yaml.SafeLoader(path.read_bytes())
         self.layer: Layer = {}
 
@@ -100,6 +100,9 @@ class _File:
     def _section(self, section: str, node: yaml.Node) -> None:
         for place, key, value in self._pairs(node, section):
             name = f"{section}.{key}"
+            if name in self.sections:
+                self._section(name, value)
+                continue
             if name not in self.known:
                 self.errors.append(_unknown(place, name, _closest(name, self.known)))
                 continue

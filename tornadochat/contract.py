@@ -7,6 +7,8 @@ from typing import Any, Final, get_args
 import msgspec
 
 from tornadochat import __version__
+from tornadochat.buckets import Rate
+from tornadochat.config_rates import RateLimits
 from tornadochat.errors import ERRORS, Close, ErrorData
 from tornadochat.protocol import (
     COMMANDS,
@@ -32,8 +34,8 @@ CLOSE_MEANINGS: Final[Mapping[Close, str]] = MappingProxyType(
 )
 
 
-def contract(limits: dict[str, int]) -> dict[str, Any]:
-    """Commands, replies, events, errors, close codes and the given limits, as plain JSON data.
+def contract(limits: dict[str, int], rates: RateLimits) -> dict[str, Any]:
+    """Commands, replies, events, errors, close codes and the given limits and rates, as plain JSON data.
 
     Schemas are JSON Schema 2020-12; `$ref` points into `schemas` of the same document.
     """
@@ -73,5 +75,10 @@ def contract(limits: dict[str, int]) -> dict[str, Any]:
             "event_bytes": EVENT_BYTES_MAX,
             "users_event_bytes": USERS_EVENT_BYTES_MAX,
         },
+        "rates": {name: _plain(value) for name, value in rates},
         "schemas": components,
     }
+
+
+def _plain(value: Rate | int) -> Any:
+    return {"count": value.count, "seconds": value.seconds} if isinstance(value, Rate) else value

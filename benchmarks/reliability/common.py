@@ -80,7 +80,7 @@ def main(run: Run) -> None:
 class ServerProcess:
     """`python -m tornadochat` on one store and one port, started as often as needed.
 
-    `settings` as for `--set`; `files`: the limit of open files, soft and hard alike.
+    `settings` as for `--set`; `files`: the limit of open files, soft and hard alike; `module`: what is run.
     """
 
     folder: Path

@@ -7,9 +7,14 @@ from typing import Final
 
 from benchmarks.servers import Server
 
-# Limits that a load would hit are raised, never switched off: all of this load comes from one address.
+# Limits that a load would hit are raised, never switched off: every command and every connect is counted, and
+# all of this load comes from one address.
 LIMITS: Final[Mapping[str, object]] = MappingProxyType(
     {"limits.connections_per_address": 100_000, "limits.connections_per_user": 10_000}
+    | {
+        f"limits.rates.{name}": "1000000000 per 1s"
+        for name in ("messages", "searches", "typing", "commands", "connects", "sign_ins", "guesses")
+    }
 )
 DURABLE: Final = Server(
     "tornadochat, on disk", "tornadochat", settings={"store.durability": "full", **LIMITS}, ready_on="ready"

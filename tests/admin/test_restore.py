@@ -13,7 +13,20 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from tests.admin.house import ALICE, BOB, ROOM, damage, epoch, files, indexed, make, messages, unseen
+from tests.admin.house import (
+    ALICE,
+    BOB,
+    ROOM,
+    Terminal,
+    damage,
+    epoch,
+    files,
+    indexed,
+    make,
+    messages,
+    unseen,
+    watched,
+)
 from tornadochat.admin import AdminError
 from tornadochat.admin.restore import Restored, restore
 from tornadochat.store.upgrade import alembic_config
@@ -211,3 +224,14 @@ def test_killed_at_any_moment_it_leaves_the_one_or_the_other(tmp_path: Path) -> 
     assert outcomes[0] == stages[0]
     assert stages[1] in outcomes
     assert lines[-1] == ["end", *stages[2]]
+
+
+def test_indexing_what_an_old_backup_has_is_told(database: Path, source: Path) -> None:
+    with contextlib.closing(sqlite3.connect(source)) as connection, connection:
+        for table in ("place", "audience", "client"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.execute("DROP TRIGGER indexing_indexes")
+        connection.execute("UPDATE indexing SET number = 0")
+    screen = Terminal()
+    restore(database, source, now=NOW, progress=watched(screen))
+    assert "indexing: 100 %" in screen.getvalue()

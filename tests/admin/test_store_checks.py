@@ -86,6 +86,17 @@ def test_a_reference_that_leads_nowhere(database: Path) -> None:
     assert found.text == f"{database}: damaged: row 1 of session refers to a user that is not there"
 
 
+@pytest.mark.parametrize(("sender", "recipient"), [(98, 99), (1, 99), (99, 1)])
+def test_a_message_of_nobody(database: Path, sender: int, recipient: int) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT OR IGNORE INTO user VALUES (1, 'ann', 'ann', 1)")
+        row = (sender, recipient)
+        connection.execute("INSERT INTO message VALUES (500, 5, 1, ?, ?, 'x', 1, NULL, 0, 1)", row)
+    found = findings(database)["content"]
+    assert found.level == "fault"
+    assert found.text == f"{database}: damaged: message 500 is of a user that is not there"
+
+
 def test_a_file_of_some_other_program(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as connection:
         connection.execute("CREATE TABLE t (x)")

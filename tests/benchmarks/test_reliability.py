@@ -1,8 +1,8 @@
 """The figures of reliability against a real server process, shortened and with loose bounds.
 
-The exact ones are `make reliability`. Wall-clock bounds are wide here, for machines that have other work to do;
-what is not bounded misses them all the same. With `limits.outbox_bytes` at 64 MiB, the most that a file may
-say, `test_a_reader_that_stops` fails: all that is sent to the reader waits in memory. With the server's
+The exact ones are `make reliability`. Wall-clock bounds are wide here, for machines that have other
+work to do; what is not bounded misses them all the same. With `limits.outbox_bytes` at 64 MiB, the most that
+a file may say, `test_a_reader_that_stops` fails: all that is sent to the reader waits in memory. With the server's
 `connections` off (None) `test_few_descriptors` fails: nobody new is let in, since strangers have them all.
 """
 

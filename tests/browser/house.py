@@ -13,6 +13,7 @@ from typing import Any
 import websocket
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
+from tests.support.canaries import CANARIES
 from tests.support.process import START_SECONDS, free_port
 
 PATIENCE = 15.0
@@ -30,6 +31,7 @@ class Server:
         self._store = folder / "chat.db"
         self._config.write_text(f"store: {{url: 'sqlite:///{self._store}', durability: normal}}\n")
         self._log = folder / "server.log"
+        CANARIES.watch(self._log)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

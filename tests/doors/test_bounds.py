@@ -10,6 +10,8 @@ from tests.doors.conftest import Build
 from tests.support.clients import DOORS
 from tests.support.house import House
 from tests.support.wire import RawWire
+from tornadochat.buckets import Rate
+from tornadochat.config_rates import RateLimits
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.transport import Transport
 
@@ -116,7 +118,8 @@ async def test_one_who_asks_without_reading_is_read_no_further(build: Build) -> 
 
 @pytest.mark.gen_test(timeout=60)
 async def test_a_flood_of_bad_frames_without_reading_is_read_no_further(build: Build) -> None:
-    house = await build(limits={"outbox_bytes": 65536}, interval=20, timeout=20)
+    rates = RateLimits(refusals=Rate(1_000_000, 1.0))
+    house = await build(limits={"outbox_bytes": 65536, "rates": rates}, interval=20, timeout=20)
     deaf = Deaf()
     connection = await deaf.enter(house)
     deaf.wire.link.transport.pause_reading()

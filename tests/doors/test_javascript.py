@@ -1,5 +1,6 @@
 """The guide's own client, real socket.io-client 4.x and 3.x in Node, unmodified."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from tests.doors.conftest import Build
+from tests.doors.test_rates import Clock
 from tests.support.javascript import LIBRARIES, JavaScriptPeer
+from tornadochat.buckets import Rate
+from tornadochat.config_rates import RateLimits
 
 pytestmark = pytest.mark.parametrize(
     ("library", "transports"),
@@ -110,3 +114,34 @@ async def test_a_revoked_page_does_not_come_back(
     other = await house.connect("raw", sessionID=session["sessionID"])
     await other.command("revoke", {"all": True})
     assert (await page.hear("disconnect"))["reason"] == "io server disconnect"
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_page_that_is_told_to_wait_comes_back_by_itself(
+    build: Build, pages: Pages, library: str, transports: str
+) -> None:
+    house = await build(limits={"rates": RateLimits(connects=Rate(100, 1.0))})
+    clock = Clock(house)
+    for _ in range(100):
+        house.app.rates.connect("127.0.0.1")
+    page = await pages.page(house.url, username="alice")
+    # A refusal of HTTP, none of the chat's, after which it would stay away.
+    assert (await page.hear("connect_error")).get("data") is None
+    clock.now += 1
+    assert (await page.hear("event session", patience=10))["username"] == "alice"
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_so_does_one_whose_neighbour_has_been_guessing(
+    build: Build, pages: Pages, library: str, transports: str
+) -> None:
+    house = await build(limits={"rates": RateLimits(guesses=Rate(1, 60.0))})
+    clock = Clock(house)
+    known = await house.enter("alice")
+    house.app.rates.guessed("127.0.0.1")
+    page = await pages.page(house.url, sessionID=known.session["sessionID"])
+    while not house.app.rates.hits["guesses"]:
+        await asyncio.sleep(0.01)
+    clock.now += 60
+    assert (await page.hear("event session", patience=10))["userID"] == known.session["userID"]
+    assert not [error for error in page.heard("connect_error") if error.get("data")]

@@ -62,6 +62,26 @@ async def test_a_session_id_in_the_url_is_refused_before_the_upgrade(house: Hous
     assert await upgrade_status(f"{house.url}/ws?{name}=secret") == 400
 
 
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("user=bob", "'user'"),
+        ("username=bob&Since=0", "'Since'"),
+        ("username=bob&%0d%0aX-Evil:%201=x", "of that name"),
+        (f"{'x' * 33}=", "of that name"),
+        ("=", "of that name"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_mistyped_query_argument_is_refused_by_name(house: House, query: str, named: str) -> None:
+    url = f"{house.url}/ws?{query}"
+    assert await upgrade_status(url) == 400
+    response = await AsyncHTTPClient().fetch(url, raise_error=False)
+    expected = f"400 Unknown query argument {named}: username and since are known\n"
+    assert response.body.decode() == expected
+    assert "X-Evil" not in response.headers
+
+
 @pytest.mark.gen_test
 async def test_a_plain_get_is_told_to_upgrade(house: House) -> None:
     response = await AsyncHTTPClient().fetch(f"{house.url}/ws", raise_error=False)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.fakes import Answers, FakeTransport, House, turns, until
+from tornadochat.buckets import Rate
+from tornadochat.config_rates import RateLimits
 from tornadochat.delivery.connection import Connection
 from tornadochat.errors import ChatError, Close, Code
 from tornadochat.protocol import ConnectData, Empty, Logout, Revoke, SessionInfo, Sessions
@@ -16,7 +18,7 @@ LIFETIME = 1000.0
 
 
 async def sign_in(house: House, **data: str) -> SignIn:
-    return await house.identity.sign_in(ConnectData(**data), "raw")
+    return await house.identity.sign_in(ConnectData(**data), "raw", "192.0.2.1")
 
 
 async def refusal(house: House, **data: str) -> ChatError:
@@ -319,3 +321,34 @@ async def test_a_session_read_before_and_answered_after_its_end_is_refused() -> 
     with pytest.raises(ChatError):
         await arriving
     house.presence.stop()
+
+
+@pytest.mark.gen_test
+async def test_after_too_many_wrong_secrets_from_an_address_the_store_is_not_even_asked() -> None:
+    house = House(rates=RateLimits(guesses=Rate(2, 20.0)))
+    bob = await sign_in(house, username="bob")
+    for _ in range(2):
+        with pytest.raises(ChatError) as wrong:
+            await sign_in(house, sessionID="made up")
+        assert wrong.value.code is Code.unknown_session
+    house.store.reads.clear()
+    for secret in ("made up", bob.secret):
+        with pytest.raises(ChatError) as refused:
+            await sign_in(house, sessionID=secret, username="eve")
+        assert (refused.value.code, refused.value.retry_after) == (Code.rate_limited, 10_000)
+    assert house.store.reads == []
+    house.seconds += 10
+    assert (await sign_in(house, sessionID=bob.secret)).session == bob.session
+
+
+@pytest.mark.gen_test
+async def test_what_the_store_could_not_answer_was_no_wrong_guess() -> None:
+    house = House(rates=RateLimits(guesses=Rate(1, 20.0)))
+    bob = await sign_in(house, username="bob")
+    house.store.failure = ChatError(Code.unavailable)
+    for _ in range(3):
+        with pytest.raises(ChatError) as refused:
+            await sign_in(house, sessionID=bob.secret)
+        assert refused.value.code is Code.unavailable
+    house.store.failure = None
+    assert (await sign_in(house, sessionID=bob.secret)).session == bob.session

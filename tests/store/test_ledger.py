@@ -184,3 +184,19 @@ async def test_a_failure_is_logged_without_content(
     assert "disk I/O error" in caplog.text
     assert "events recovered: 1" in caplog.text
     assert "canary" not in caplog.text
+
+
+@pytest.mark.gen_test
+async def test_a_disk_that_refuses_every_message_is_told_of_once_and_again_when_it_takes_one(
+    open_house: Open, faults: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = await open_house(connect=faults.connect)
+    ann, bob = await house.people("ann", "bob")
+    for number in range(20):
+        faults.fail("INSERT INTO message", "before")
+        assert await house.send(ann, bob, f"letter {number}") == UNAVAILABLE
+    assert caplog.text.count("writing failed") == 1
+    assert "open again" not in caplog.text
+    await house.said(ann, bob, "at last")
+    assert caplog.text.count("the database is open again, and takes what is written") == 1
+    assert house.store.measures.failures == {"writing": 20, "reading": 0}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tornadochat.store.log import INDEXED_AT_ONCE
 from tornadochat.store.upkeep import StoreError, make_ready, migrate, revisions
 
 
@@ -27,6 +28,18 @@ def test_what_is_ready_has_its_whole_log_in_the_indexes(path: Path) -> None:
         for table in ("room", "place", "audience", "client"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
         assert connection.execute("SELECT number FROM indexing").fetchone() == (1,)
+
+
+def test_how_far_the_indexing_is_can_be_told(path: Path) -> None:
+    migrate(path)
+    many = 2 * INDEXED_AT_ONCE + 1
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO user VALUES (1, 'ann', 'ann', 1)")
+        rows = ((number, number) for number in range(1, many + 1))
+        connection.executemany("INSERT INTO message VALUES (?, 5, ?, 1, 1, 'x', 1, NULL, 0, 1)", rows)
+    told: list[tuple[int, int]] = []
+    make_ready(path, lambda done, total: told.append((done, total)))
+    assert told == [(INDEXED_AT_ONCE, many), (2 * INDEXED_AT_ONCE, many), (many, many)]
 
 
 def test_what_cannot_be_made_ready_is_told_with_its_place(path: Path) -> None:

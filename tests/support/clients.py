@@ -14,6 +14,8 @@ import socketio
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from tests.support.canaries import CANARIES
+
 Data = Any
 PATIENCE = 5.0
 """Seconds after which something that did not happen counts as not happening."""
@@ -38,6 +40,7 @@ class Inflow:
 
     def put(self, name: str, data: Data) -> None:
         """One more."""
+        CANARIES.note(data)
         self.all.append((name, data))
         self._changed.set()
 
@@ -174,6 +177,8 @@ class RawClient(Arrived):
 
     async def write(self, frame: Any) -> None:
         """Any frame, as JSON unless it is text or bytes already."""
+        if isinstance(frame, dict):
+            CANARIES.note(frame.get("data"))
         if isinstance(frame, bytes):
             await self.socket.write_message(frame, binary=True)
         else:
@@ -223,10 +228,12 @@ class SocketIOClient(Arrived):
         await self._arrive()
 
     async def command(self, name: str, data: Data = None) -> dict[str, Any]:
+        CANARIES.note(data)
         reply: dict[str, Any] = await self.sio.call(name, data, timeout=PATIENCE)
         return reply
 
     async def send(self, name: str, data: Data = None) -> None:
+        CANARIES.note(data)
         await self.sio.emit(name, data)
 
     async def closed(self) -> int | None:

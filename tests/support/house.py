@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.clients import DOORS, Client, RawClient
 from tornadochat.app import App
-from tornadochat.config import Config, Heartbeat, Limits, Presence, Roster, Server, Sessions, Store
+from tornadochat.config import Config, Heartbeat, Limits, Metrics, Presence, Roster, Server, Sessions, Store
 
 
 class House:
@@ -76,6 +76,7 @@ def _config(
     lifetime: float = 3600.0,
     limits: dict[str, Any] | None = None,
     server: dict[str, Any] | None = None,
+    metrics: dict[str, Any] | None = None,
     interval: float = 0.5,
     timeout: float = 5.0,
     off: bool = False,
@@ -90,4 +91,5 @@ def _config(
         # What switches a protection off is no value that a file could hold.
         limits=Limits.model_construct(**(limits or {})) if off else Limits(**(limits or {})),
         heartbeat=Heartbeat(interval=interval, timeout=timeout),
+        metrics=Metrics(**(metrics or {})),
     )

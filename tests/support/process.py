@@ -7,6 +7,8 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
+from tests.support.canaries import CANARIES
+
 START_SECONDS = 20.0
 
 
@@ -27,6 +29,7 @@ class ServerProcess:
         self._config = folder / "config.yaml"
         self._config.write_text(f"store: {{url: 'sqlite:///{folder / 'chat.db'}'}}\n")
         self._log = folder / "server.log"
+        CANARIES.watch(self._log)
         self._settings = {"server.port": self.port} | {k.replace("__", "."): v for k, v in settings.items()}
         self._process: Process | None = None
 

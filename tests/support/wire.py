@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from tests.support.canaries import CANARIES
+
 OnEvent = Callable[[str, Any], None]
 OnReply = Callable[[int, dict[str, Any]], None]
 OnLost = Callable[[], None]
@@ -116,6 +118,7 @@ class RawWire:
 
     def command(self, number: int, name: str, data: Any) -> None:
         """Sends a command whose reply goes to `on_reply` with the same number."""
+        CANARIES.note(data)
         self.link.send(self.packed(number, name, data))
 
     def packed(self, number: int, name: str, data: Any) -> bytes:
@@ -138,6 +141,7 @@ class RawWire:
         if "reply" in told:
             self._on_reply(told["reply"], told)
         else:
+            CANARIES.note(told["data"])
             self._on_event(told["event"], told["data"])
 
 
@@ -154,6 +158,7 @@ class SocketIOWire(RawWire):
     def _text(self, text: str) -> None:
         if text.startswith("42"):
             name, data = _decode(text[2:])
+            CANARIES.note(data)
             self._on_event(name, data)
         elif text.startswith("43"):
             number, bracket, rest = text[2:].partition("[")

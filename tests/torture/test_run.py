@@ -14,6 +14,7 @@ from tornado.ioloop import IOLoop
 
 from tests.conftest import ExpectLog
 from tests.support.house import House
+from tests.support.process import free_port
 from tests.torture.meddler import Meddle, Meddler, double, leave_out, swap
 from tornadochat.torture.cast import MakeProxy
 from tornadochat.torture.proxy import Proxy
@@ -104,3 +105,14 @@ def test_what_is_meddled_with_is_found_out(
     assert status == 1, said
     assert int(figures(said)[label]) > 0
     assert said.splitlines()[-1] == "FAILED"
+
+
+@pytest.mark.gen_test(timeout=10)
+async def test_a_server_that_is_not_there_is_said_so_at_once(
+    io_loop: IOLoop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    url = Target("127.0.0.1", port, f"127.0.0.1:{port}")
+    options = argparse.Namespace(minutes=1.0, clients=6, seed=1, url=url, verbose=False)
+    assert await torture(options, out=io.StringIO()) == 2
+    assert capsys.readouterr().err.endswith(f"tornadochat: 127.0.0.1:{port}: nobody answers there\n")

@@ -40,7 +40,7 @@ class Door:
     def inbox_of(self, connection: Connection, limit: int = 64) -> Inbox:
         transport = connection.transport
         assert isinstance(transport, FakeTransport)
-        intake = Intake(self.dispatch, limit=limit, outbox_bytes=1000, stalled=10.0)
+        intake = Intake(self.dispatch, self.house.rates, limit=limit, outbox_bytes=1000, stalled=10.0)
         inbox = Inbox(intake, transport, lambda: None)
         inbox.open(connection)
         return inbox

@@ -5,8 +5,10 @@ from typing import Any, cast
 
 import pytest
 
+from tornadochat.config_rates import RateLimits
 from tornadochat.errors import Close
 from tornadochat.models import Door
+from tornadochat.rates import Rates
 from tornadochat.transports.doorway import Doorway
 
 
@@ -14,11 +16,12 @@ class Link:
     """A link that is gone when it is closed, and remembers when that was."""
 
     door: Door = "raw"
+    address = "127.0.0.1"
 
     def __init__(self, doorway: Doorway) -> None:
         self._doorway = doorway
         self.closed: list[float] = []
-        doorway.enter(self, "127.0.0.1")
+        doorway.enter(self)
 
     def close(self, reason: Close) -> None:
         assert reason is Close.restart
@@ -29,7 +32,7 @@ class Link:
 def make() -> Doorway:
     nobody = cast(Any, None)
     return Doorway(
-        nobody, nobody, nobody, frame_bytes=1, in_flight=1, outbox_bytes=1,
+        nobody, nobody, nobody, Rates(RateLimits()), frame_bytes=1, in_flight=1, outbox_bytes=1,
         identify=1.0, stalled=1.0, ping_interval=1.0, ping_timeout=1.0,
     )  # fmt: skip
 

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import Answers, FakeTransport, play, turns
+from tornadochat.config_rates import RateLimits
 from tornadochat.delivery.connection import Connection
 from tornadochat.models import Session, User
+from tornadochat.rates import Rates
 from tornadochat.service.replies import Reply
 from tornadochat.transports.inbox import Call, Inbox, Intake
 
@@ -25,7 +27,9 @@ class Desk:
         self.stalls = 0
         self.transport = FakeTransport()
         self.taken = 0
-        self.intake = Intake(self.dispatch, limit=limit, outbox_bytes=100, stalled=stalled)
+        self.intake = Intake(
+            self.dispatch, Rates(RateLimits()), limit=limit, outbox_bytes=100, stalled=stalled
+        )
         self.inbox = Inbox(self.intake, self.transport, self.stall)
         if opened:
             self.open()

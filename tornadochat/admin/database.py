@@ -93,6 +93,8 @@ def check(connection: sqlite3.Connection, path: Path, progress: Progress) -> Non
         if not wrong:
             rows = connection.execute("PRAGMA foreign_key_check").fetchmany(_TOLD)
             wrong = [f"row {row} of {table} refers to a {to} that is not there" for table, row, to, _ in rows]
+        if not wrong:
+            wrong = [f"message {row[0]} is of a user that is not there" for row in _of_nobody(connection)]
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:  # what was raised in the handler is lost
             raise KeyboardInterrupt from None
@@ -102,6 +104,14 @@ def check(connection: sqlite3.Connection, path: Path, progress: Progress) -> Non
         progress.end()
     if wrong:
         raise AdminError(f"{path}: damaged: {'; '.join(' '.join(text.split()) for text in wrong)}")
+
+
+def _of_nobody(connection: sqlite3.Connection) -> list[tuple[int]]:
+    """Messages of users that there are not; since schema 0003 no foreign key keeps these out."""
+    return connection.execute(
+        "SELECT number FROM message WHERE NOT EXISTS (SELECT 1 FROM user WHERE id = sender) "
+        "OR NOT EXISTS (SELECT 1 FROM user WHERE id = recipient) ORDER BY number"
+    ).fetchmany(_TOLD)
 
 
 def counts(connection: sqlite3.Connection) -> Counts:

@@ -10,7 +10,7 @@ from tornadochat.admin.network_checks import check_network
 from tornadochat.admin.progress import Progress
 from tornadochat.admin.report import DEFAULT, Finding, Setting
 from tornadochat.admin.store_checks import IN_USE, UNUSED, check_store
-from tornadochat.config import Config, ConfigError, load_with_sources, rules
+from tornadochat.config import Config, ConfigError, load_with_sources, rules, value_of
 from tornadochat.store.upkeep import StoreError, path_of
 
 FEW_FILES: Final = 1024
@@ -38,8 +38,7 @@ def examine(path: Path, sets: Sequence[str], environ: Mapping[str, str], progres
 def _settings(config: Config, sources: Mapping[str, str]) -> list[Setting]:
     found = []
     for name, rule in rules().items():
-        section, _, key = name.partition(".")
-        value = rule.show(getattr(getattr(config, section), key))
+        value = rule.show(value_of(config, name))
         found.append(Setting(name, value, sources.get(name, DEFAULT)))
     return found
 

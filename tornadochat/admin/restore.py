@@ -90,7 +90,9 @@ def _stage(source: Path, staged: Path, database: Path, progress: Progress) -> Co
     with reading(staged) as connection:
         check(connection, source, progress)
     # A server writes its indexes late: a backup may hold messages that none of them holds.
-    make_ready(staged)
+    progress.begin("indexing")
+    make_ready(staged, progress.advance)
+    progress.end()
     with writing(staged) as connection:
         # Cursors of the log that the backup was taken from mean nothing in what will be written now.
         connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(6),))

@@ -41,12 +41,26 @@ class CatchUp:
         self._on_failure = on_failure
         self._stalled = stalled
         self._tasks: set[asyncio.Task[None]] = set()
+        self.fallen = self.behind = 0
+        """How often a reader has fallen behind, and how many are behind for that reason now."""
 
     def start(self, connection: Connection, then: Callable[[Connection], None] | None = None) -> None:
         """Catches the connection up, in the background; `then` runs in the turn in which it is live."""
         task = asyncio.ensure_future(self._guarded(connection, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if then is None:
+            self.fallen += 1
+            self.behind += 1
+            task.add_done_callback(self._caught_up)
+
+    @property
+    def under_way(self) -> int:
+        """How many connections are being caught up, those that have just come among them."""
+        return len(self._tasks)
+
+    def _caught_up(self, _: asyncio.Task[None]) -> None:
+        self.behind -= 1
 
     async def stop(self) -> None:
         """Ends what is under way."""

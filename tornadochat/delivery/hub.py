@@ -30,6 +30,11 @@ class Hub:
         """All connections, as they are now."""
         return iter([connection for own in self._by_user.values() for connection in own])
 
+    @property
+    def users(self) -> int:
+        """How many users have a connection."""
+        return len(self._by_user)
+
     def of(self, user_id: str) -> tuple[Connection, ...]:
         """The connections of a user, as they are now."""
         own = self._tuples.get(user_id)

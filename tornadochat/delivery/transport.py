@@ -19,6 +19,11 @@ class Transport(Protocol):
         ...
 
     @property
+    def address(self) -> str:
+        """Under which name its peer's address is counted; see `addresses.household`."""
+        ...
+
+    @property
     def buffered(self) -> int:
         """Bytes taken by `send` that have not left this process; 0 once the link is gone."""
         ...

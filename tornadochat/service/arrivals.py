@@ -59,7 +59,7 @@ class Arrivals:
         Nothing is sent. Raises ChatError when the sign-in is refused. From here on `leave` must be
         called when the link closes, which may have happened meanwhile.
         """
-        signed_in: SignIn = await self._identity.sign_in(data, transport.door)
+        signed_in: SignIn = await self._identity.sign_in(data, transport.door, transport.address)
         most = self._connections_per_user
         if most is not None and self._hub.count(signed_in.session.user.id) >= most:
             self.refused += 1

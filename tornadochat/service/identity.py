@@ -8,6 +8,7 @@ from tornadochat.delivery.hub import Hub
 from tornadochat.errors import ChatError, Close, Code
 from tornadochat.models import Door, Millis, Session
 from tornadochat.protocol import ConnectData, Empty, Logout, Revoke, SessionInfo, Sessions
+from tornadochat.rates import Rates
 from tornadochat.service.directory import Directory
 from tornadochat.service.replies import Reply
 from tornadochat.service.usernames import username
@@ -37,6 +38,7 @@ class Identity:
         store: Store,
         hub: Hub,
         directory: Directory,
+        rates: Rates,
         *,
         clock: Callable[[], Millis],
         lifetime: float,
@@ -46,6 +48,7 @@ class Identity:
         self._store = store
         self._hub = hub
         self._directory = directory
+        self._rates = rates
         self._clock = clock
         self._lifetime = round(lifetime * 1000)
         self._username_characters = username_characters
@@ -53,16 +56,20 @@ class Identity:
         self._under_way = 0
         self._ended: set[str] = set()
 
-    async def sign_in(self, data: ConnectData, door: Door) -> SignIn:
+    async def sign_in(self, data: ConnectData, door: Door, address: str) -> SignIn:
         """A known session by its secret, else a new user by name.
 
         Raises ChatError `invalid_username` or `unknown_session`; the text of both is the guide's
-        `invalid username`.
+        `invalid username`. And `rate_limited`, where too many wrong secrets came from the address: a right
+        one has to wait as well then, since to tell it from a wrong one is to answer the guess.
         """
         if data.sessionID is not None:
+            self._rates.may_guess(address)
             known = await self._resume(data.sessionID)
             if known is not None:
+                self._rates.sign_in(known.session.user.id)
                 return known
+            self._rates.guessed(address)
             if data.username is None:
                 expected = "the secret of a live session"
                 raise ChatError(Code.unknown_session, field="sessionID", expected=expected)

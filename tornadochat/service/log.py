@@ -22,6 +22,8 @@ class Log:
         self._hub = hub
         self._directory = directory
         self._presence = presence
+        self.messages = self.repeats = self.marks = 0
+        """How many were stored; how many messages came again and were known by their clientIDs."""
 
     def publish(self, batch: Batch) -> None:
         """What the store calls after each commit: first everyone is told, then who caused it.
@@ -34,9 +36,13 @@ class Log:
         publish, online = self._hub.publish, self._presence.online
         for entry, outcome in batch.settled:
             if isinstance(outcome, Stored):
-                if not outcome.duplicate:
+                if outcome.duplicate:
+                    self.repeats += 1
+                else:
+                    self.messages += 1
                     publish(self._event(outcome.message, entry.sender, entry.recipient), online=online)
             elif isinstance(outcome, Marked):
+                self.marks += 1
                 for mark in outcome.marks:
                     publish(self._event(mark, entry.sender, entry.recipient), online=online)
         for entry, outcome in batch.settled:

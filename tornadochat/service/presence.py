@@ -23,6 +23,8 @@ class Presence:
         self._grace = grace
         self._lingering: dict[str, asyncio.TimerHandle] = {}
         self._stopped = False
+        self.arrived = self.left = 0
+        """How often users have come, and have gone for longer than the grace."""
 
     def online(self, user_id: str) -> bool:
         """Whether the user counts as there: connected, or gone for less than the grace."""
@@ -35,6 +37,7 @@ class Presence:
         if lingering is not None:
             lingering.cancel()
         elif first:
+            self.arrived += 1
             self._announce(connection.user, True)
 
     def leave(self, connection: Connection) -> None:
@@ -54,6 +57,7 @@ class Presence:
 
     def _lapse(self, user: User) -> None:
         del self._lingering[user.id]
+        self.left += 1
         self._announce(user, False)
 
     def _announce(self, user: User, connected: bool) -> None:

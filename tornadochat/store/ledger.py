@@ -3,12 +3,15 @@
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from tornadochat.models import Appended, Batch, Logged
+from tornadochat.metrics import Measures
+from tornadochat.models import Appended, Batch, Logged, Outcome
+from tornadochat.store.complaints import Complaints
 from tornadochat.store.jobs import Job, run_jobs
 from tornadochat.store.log import UNAVAILABLE, Log
 
@@ -48,15 +51,21 @@ class Ledger:
         self._epoch = log.epoch
         self._last = log.last
         self._indexed = log.indexed
-        self._reason = ""
+        self._complaints = Complaints("writing failed")
+        self._closed_doors = Complaints("the database cannot be opened")
+        # Whether there was a line about a failure, and whether this hop has gone without one.
+        self._told, self._sound = False, True
+        self.measures = Measures()
+        """Read by the loop while this thread counts."""
 
     def hop(self, work: Work) -> Landing:
         """Commit the entries, then the jobs, then the indexes. Never raises."""
         entries, jobs = work.entries, work.jobs
         landing = Landing([], jobs, self._last, self._indexed)
+        self._sound = True
         self._mend(landing)
         if entries:
-            outcomes = self._log.append(entries) if self._log else [UNAVAILABLE] * len(entries)
+            outcomes = self._append(entries)
             landing.batches.append(Batch(list(zip(entries, outcomes, strict=True)), []))
             self._mend(landing)
         if jobs:
@@ -67,6 +76,9 @@ class Ledger:
             if self._log is not None:
                 self._log.index()
                 self._mend(landing)
+        if self._told and self._log is not None and self._sound:
+            self._told = False
+            _logger.warning("the database is open again, and takes what is written")
         landing.last, landing.indexed = self._last, self._indexed
         return landing
 
@@ -75,15 +87,22 @@ class Ledger:
         if self._log is not None:
             self._drop(self._log)
 
+    def _append(self, entries: Sequence[Appended]) -> Sequence[Outcome]:
+        if self._log is None:
+            return [UNAVAILABLE] * len(entries)
+        begun = time.perf_counter()
+        outcomes = self._log.append(entries)
+        self.measures.commits.observe(time.perf_counter() - begun)
+        self.measures.batches.observe(len(entries))
+        return outcomes
+
     def _run(self, jobs: Sequence[Job[Any]]) -> None:
         error: Exception = sqlite3.OperationalError("the database is not open")
         if self._log is not None:
             try:
                 return run_jobs(self._log.connection, jobs)
             except sqlite3.Error as failure:
-                _logger.error("writing failed: %s", failure)
-                self._log.broken = True
-                error = failure
+                self._log.failure = error = failure
         for job in jobs:
             job.fail(error)
 
@@ -95,21 +114,23 @@ class Ledger:
         """
         if self._log is not None:
             self._last, self._indexed = self._log.last, self._log.indexed
-            if not self._log.broken:
+            if self._log.failure is None:
                 return
+            self._sound = False
+            self.measures.failures["writing"] += 1
+            self._told |= self._complaints.tell(self._log.failure)
             self._drop(self._log)
         try:
             log, recovered = self._reopened()
         except Exception as error:  # whatever it is, there is no database to write to now
-            if str(error) != self._reason:
-                _logger.error("the database cannot be opened: %s", error)
-            self._reason = str(error)
+            self._sound = False
+            self._told |= self._closed_doors.tell(error)
             return
-        self._log, self._last, self._indexed, self._reason = log, log.last, log.indexed, ""
+        self._log, self._last, self._indexed = log, log.last, log.indexed
         landing.users = log.users
         if recovered:
             landing.batches.append(Batch([], recovered))
-        _logger.warning("the database is open again; events recovered: %d", len(recovered))
+            _logger.warning("the database is open again; events recovered: %d", len(recovered))
 
     def _reopened(self) -> tuple[Log, list[Logged]]:
         log = self._reopen()

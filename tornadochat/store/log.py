@@ -34,6 +34,9 @@ UNAVAILABLE: Final = Refused("unavailable")
 _CONFLICT: Final = Refused("conflict")
 _UNKNOWN_USER: Final = Refused("unknown_user")
 
+Progress = Callable[[int, int], None]
+"""Is told of a long work how much of how much is done."""
+
 INDEXED_AT_ONCE: Final = 4096
 """How much of the log is put in the indexes by one commit, and how long a run there may be."""
 
@@ -65,15 +68,20 @@ class Log:
     """The log as its one writer sees it: the connection, and the counters from which it numbers.
 
     `last` is the highest number known to be committed, `indexed` the one up to which the indexes hold
-    the messages, `users` the number of stored users when the log was opened. Once `broken`, the
-    connection is in an unknown state: everything is refused, and only opening another one tells what is
-    durable.
+    the messages, `users` the number of stored users when the log was opened. Once there is a `failure`,
+    the connection is in an unknown state: everything is refused, and only opening another one tells what
+    is durable.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], Millis]) -> None:
-        """Puts everything in the indexes. Raises sqlite3.Error."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        clock: Callable[[], Millis],
+        progress: Progress = lambda done, total: None,
+    ) -> None:
+        """Puts everything in the indexes, and tells how far that is. Raises sqlite3.Error."""
         self.connection = connection
-        self.broken = False
+        self.failure: Exception | None = None
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         self.epoch: str = meta["epoch"]
         self.log_start = int(meta["log_start"])
@@ -85,7 +93,7 @@ class Log:
         self._clock = clock
         self._key = lru_cache(_KEYS_CACHED)(key_or_nobody)
         self._find, self._insert = Values(EARLIER, 2), Values(_INSERT, 10)
-        self._index()
+        self._index(progress)
         self._rooms = Rooms(connection)
 
     def newer(self, number: int) -> list[Logged]:
@@ -97,31 +105,33 @@ class Log:
     def append(self, entries: Sequence[Appended]) -> list[Outcome]:
         """Make the entries durable in one commit and tell what became of each, in their order.
 
-        Never raises. An error makes the log `broken`; entries that may or may not be durable are then
+        Never raises. An error is the log's `failure`; entries that may or may not be durable are then
         refused as `unavailable`.
         """
         try:
             return self._commit(entries)
         except Exception as error:
-            self._broke(error)
+            self.failure = error
             return [UNAVAILABLE] * len(entries)
 
     def index(self) -> None:
-        """Put in the indexes whatever is not there yet. Never raises; an error makes the log `broken`."""
+        """Put in the indexes whatever is not there yet. Never raises; an error is the log's `failure`."""
         try:
             self._index()
             self._rooms.trim()
         except Exception as error:
-            self._broke(error)
+            self.failure = error
 
-    def _index(self) -> None:
-        waiting = self.last - self.indexed
+    def _index(self, progress: Progress = lambda done, total: None) -> None:
+        begun = self.indexed
+        waiting = self.last - begun
         if waiting > 10 * INDEXED_AT_ONCE:
             _logger.info("writing the indexes of %d messages, as a new version has to", waiting)
         while self.indexed < self.last:
             end = min(self.indexed + INDEXED_AT_ONCE, self.last)
             self.connection.execute("UPDATE indexing SET number = ?", (end,))
             self.indexed = end
+            progress(end - begun, waiting)
         self._recent.clear()
 
     def _commit(self, entries: Sequence[Appended]) -> list[Outcome]:
@@ -203,7 +213,7 @@ class Log:
             if rows and moved:
                 self.connection.execute("COMMIT")
         except Exception as error:
-            self._broke(error)
+            self.failure = error
             return False
         self.last = last
         return True
@@ -242,21 +252,21 @@ class Log:
             marks.note(room)
         return marks
 
-    def _broke(self, error: Exception) -> None:
-        self.broken = True
-        # The text of an SQLite error holds no values. What is no SQLite error is a fault of this
-        # program, and its traceback is wanted.
-        _logger.error("writing failed: %s", error, exc_info=not isinstance(error, sqlite3.Error))
 
-
-def open_log(path: Path, connect: Connect, durability: Durability, clock: Callable[[], Millis]) -> Log:
-    """Open the log for writing. Raises sqlite3.Error."""
+def open_log(
+    path: Path,
+    connect: Connect,
+    durability: Durability,
+    clock: Callable[[], Millis],
+    progress: Progress = lambda done, total: None,
+) -> Log:
+    """Open the log for writing; what is not in the indexes yet goes there. Raises sqlite3.Error."""
     connection = connect(path)
     try:
         prepare_writing(connection, durability)
         # What cannot be written to is found out now, not by the first who sends.
         probe(connection)
-        return Log(connection, clock)
+        return Log(connection, clock, progress)
     except BaseException:
         connection.close()
         raise

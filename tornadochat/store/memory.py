@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from tornadochat.errors import ChatError, Code
+from tornadochat.metrics import Measures
 from tornadochat.models import (
     Appended,
     Batch,
@@ -45,6 +46,7 @@ class MemoryStore:
         self._entries: list[Appended] = []
         self._flushes: list[asyncio.Future[None]] = []
         self._settling = self._closed = False
+        self.measures = Measures()
 
     @property
     def last_number(self) -> int:
@@ -55,6 +57,11 @@ class MemoryStore:
     def user_count(self) -> int:
         """How many users there are."""
         return len(self._people.users)
+
+    @property
+    def waiting(self) -> int:
+        """How many entries have been appended and not been settled yet."""
+        return len(self._entries)
 
     def append(self, entry: Appended) -> None:
         """Log it at the end of this turn of the loop, together with what else the turn brings."""
@@ -169,6 +176,7 @@ class MemoryStore:
         flushes, self._flushes = self._flushes, []
         self._settling = False
         now = self._clock()
+        self.measures.batches.observe(len(entries))
         settled = [(entry, self._outcome(entry, now)) for entry in entries]
         self._last = self._log.last
         try:

@@ -1,7 +1,6 @@
 """Reading: a few threads beside the writer, every call one read transaction."""
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +8,9 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from tornadochat.errors import ChatError, Code
+from tornadochat.metrics import Measures
+from tornadochat.store.complaints import Complaints
 from tornadochat.store.connection import Connect, prepare_reading
-
-_logger = logging.getLogger("tornadochat.store")
 
 _THREADS: Final = 2
 
@@ -22,8 +21,11 @@ T = TypeVar("T")
 class Reader:
     """Runs queries off the loop. Each sees everything that was committed before it was asked for."""
 
-    def __init__(self, path: Path, connect: Connect) -> None:
+    def __init__(self, path: Path, connect: Connect, measures: Measures | None = None) -> None:
+        """`measures`: where failures are counted."""
         self._path = path
+        self._measures = measures or Measures()
+        self._complaints = Complaints("reading failed")
         self._connect = connect
         # Taken from and given back to by the threads, in one step each: there are no more than threads.
         self._resting: list[sqlite3.Connection] = []
@@ -58,8 +60,8 @@ class Reader:
                 connection.close()
                 raise
         except sqlite3.Error as error:
-            # Its text holds no values.
-            _logger.error("reading failed: %s", error)
+            self._measures.failures["reading"] += 1
+            self._complaints.tell(error)
             raise ChatError(Code.unavailable) from None
         self._resting.append(connection)
         return found

@@ -38,6 +38,7 @@ class SQLiteStore:
         self._file = file
         self._claim = claim
         self._closing: asyncio.Future[None] | None = None
+        self.measures = writer.measures
 
     @classmethod
     async def open(
@@ -66,7 +67,7 @@ class SQLiteStore:
                 raise StoreError(f"{path}: {error}") from None
             raise
         writer = Writer(Ledger(log, opened), log.last, log.users, listener)
-        return cls(log, writer, Reader(path, connect), File(path), claim)
+        return cls(log, writer, Reader(path, connect, writer.measures), File(path), claim)
 
     @property
     def last_number(self) -> int:
@@ -77,6 +78,11 @@ class SQLiteStore:
     def user_count(self) -> int:
         """How many users are stored."""
         return self._writer.users
+
+    @property
+    def waiting(self) -> int:
+        """How many entries have been appended and not been settled yet."""
+        return self._writer.waiting
 
     def append(self, entry: Appended) -> None:
         """Have it stored; the listener will settle it, in the order of these calls."""

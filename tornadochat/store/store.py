@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
+from tornadochat.metrics import Measures
 from tornadochat.models import Appended, Door, Logged, Message, Millis, Session, Snapshot, User
 
 
@@ -25,6 +26,13 @@ class Store(Protocol):
 
     log_start: int
     """The log holds everything above this number."""
+
+    measures: Measures
+    """What it counts; only to be read."""
+
+    @property
+    def waiting(self) -> int:
+        """How many entries have been appended and not been settled yet."""
 
     @property
     def last_number(self) -> int:

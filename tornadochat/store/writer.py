@@ -37,6 +37,7 @@ class Writer:
     def __init__(self, ledger: Ledger, last: int, users: int, listener: Callable[[Batch], None]) -> None:
         self.last = last
         self.users = users
+        self.measures = ledger.measures
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._entries: list[Appended] = []
@@ -62,6 +63,11 @@ class Writer:
         self._appended += 1
         if not self._hopping:
             self._wake()
+
+    @property
+    def waiting(self) -> int:
+        """How many entries the listener has not heard of yet."""
+        return self._appended - self._settled
 
     async def run(
         self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] = lambda _: None

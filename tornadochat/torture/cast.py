@@ -16,6 +16,7 @@ from tornadochat.torture.strangers import Strangers
 from tornadochat.torture.talk import Talker
 
 ARRIVE_SECONDS: Final = 30.0
+REACH_SECONDS: Final = 5.0
 ACQUAINTANCES: Final = 5
 
 MakeProxy = Callable[[Target], Proxy]
@@ -38,6 +39,7 @@ class Cast:
         chance = random.Random(f"{plan.seed} stranger")
         self.strangers = Strangers(target, self.accounts, ledger, chance)
         self._plan = plan
+        self._target = target
         self._ledger = ledger
 
     @property
@@ -59,6 +61,7 @@ class Cast:
         """Everybody signs in. Raises NobodyThere."""
         for proxy in (*self.proxies, self.quiet):
             await proxy.open()
+        await self._reach()
         self._equip()
         # The first device of each user makes the session that the others then use.
         firsts = {one.account.username: one for one in reversed(self.devices)}
@@ -71,6 +74,15 @@ class Cast:
                     await asyncio.gather(*(one.arrived() for one in group))
         except TimeoutError:
             raise NobodyThere(f"not everybody could sign in within {ARRIVE_SECONDS:.0f} s") from None
+
+    async def _reach(self) -> None:
+        # The devices are patient with a server that is away; one that was never there is another matter.
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                _, writer = await asyncio.open_connection(self._target.host, self._target.port)
+        except (OSError, TimeoutError):
+            raise NobodyThere("nobody answers there") from None
+        writer.close()
 
     async def leave(self) -> None:
         """Everybody goes."""

@@ -18,13 +18,17 @@ START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 GRACE_SECONDS: Final = 2.0
 
-# Short times, so that a run of seconds meets what takes a server minutes.
+# Short times, so that a run of seconds meets what takes a server minutes. And rates of a crowd, since all
+# come from one address: no client may be refused for what the strangers do.
 CONFIG: Final = """\
 store: {{url: 'sqlite:///{folder}/chat.db'}}
 server: {{address: 127.0.0.1}}
 presence: {{grace: {grace}s}}
 heartbeat: {{interval: 2s, timeout: 4s}}
-limits: {{identify: 3s, stalled: 8s}}
+limits:
+  identify: 3s
+  stalled: 8s
+  rates: {{per_address: 1000, connects: 100000 per 10s, guesses: 100000 per 10s}}
 """
 READY: Final = re.compile(rb" http://127\.0\.0\.1:(\d+)/")
 # As the server logs them, and as Python does where the server no longer can.

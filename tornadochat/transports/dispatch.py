@@ -16,6 +16,8 @@ from typing import Any, Final, NamedTuple
 from tornadochat.delivery.connection import Connection
 from tornadochat.errors import ChatError, Code
 from tornadochat.protocol import COMMANDS, Command, Payload
+from tornadochat.rates import COMMANDS as OTHERS
+from tornadochat.rates import KINDS
 from tornadochat.service.identity import Identity
 from tornadochat.service.marks import Marks
 from tornadochat.service.messages import Messages
@@ -32,12 +34,16 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Route(NamedTuple):
-    """What carries a command out; `now`, if it can be done in this turn, answers by callback."""
+    """What carries a command out; `now`, if it can be done in this turn, answers by callback.
+
+    `kind`: as what it is counted, see `rates`.
+    """
 
     command: Command
     data: type[Payload]
     do: Do
     now: DoNow | None
+    kind: int
 
 
 class Pending(NamedTuple):
@@ -72,6 +78,12 @@ class Dispatch:
                 or (call.tag is None and not route.command.silent)
             ):
                 route = self._examine(call, route)
+            # Counted in lots, so that most commands cost no more than this.
+            credit, kind = call.inbox.credit, route.kind
+            if left := credit[kind]:
+                credit[kind] = left - 1
+            else:
+                call.inbox.meter.spend(kind, connection.user.id)
             if (
                 call.inbox in self._pending
                 or route.now is None
@@ -80,6 +92,7 @@ class Dispatch:
                 self._queue(Pending(route, connection, call))
         except ChatError as refusal:
             call.answer(refusal)
+            call.inbox.meter.refused()
         except Exception as failure:
             name = call.name if call.name in self._routes else None
             call.answer(incident(failure, name or "an unknown command"))
@@ -164,4 +177,7 @@ def _routes(
         "revoke": (identity.revoke, None),
         "logout": (identity.logout, None),
     }
-    return {command.name: Route(command, command.data, *do[command.name]) for command in COMMANDS}
+    return {
+        command.name: Route(command, command.data, *do[command.name], KINDS.get(command.name, OTHERS))
+        for command in COMMANDS
+    }

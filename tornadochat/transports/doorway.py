@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from tornadochat.errors import ChatError, Close
+from tornadochat.addresses import household
+from tornadochat.errors import ChatError, Close, Code
 from tornadochat.models import Door
-from tornadochat.places import STATUS, Places
+from tornadochat.places import RETRY_SECONDS, STATUS, Places
+from tornadochat.protocol import ConnectData
+from tornadochat.rates import Rates
 from tornadochat.service.arrivals import Arrival, Arrivals
 from tornadochat.transports.dispatch import Dispatch
 from tornadochat.transports.gather import Gather
@@ -18,6 +22,7 @@ from tornadochat.transports.origins import Origins
 TICK: Final = 0.005
 """How long a farewell may be early, in seconds: links are closed a few at a time."""
 RESTARTING: Final = (503, "Restarting")
+TOO_OFTEN: Final = (429, "Too Many Requests")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -28,6 +33,11 @@ class Closable(Protocol):
     @property
     def door(self) -> Door:
         """Which door it came through."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Under which name its peer's address is counted; see `addresses.household`."""
         ...
 
     def close(self, reason: Close) -> None:
@@ -43,6 +53,7 @@ class Doorway:
         arrivals: Arrivals,
         dispatch: Dispatch,
         origins: Origins,
+        rates: Rates,
         *,
         frame_bytes: int,
         in_flight: int,
@@ -61,18 +72,27 @@ class Doorway:
         self.identify = identify
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
-        self._intake = Intake(dispatch, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
+        self._rates = rates
+        self._intake = Intake(dispatch, rates, limit=in_flight, outbox_bytes=outbox_bytes, stalled=stalled)
         self.gather = Gather()
         self.places = Places(connections, connections_per_address)
         self.open: Counter[Door] = Counter()
-        # With what each gives its place back by.
-        self._links: dict[Closable, str] = {}
+        self._links: set[Closable] = set()
+        self._ending: set[Closable] = set()
+        self.sign_ins: Counter[Code | Literal["ok"]] = Counter()
+        self.closes: Counter[Close | Literal["gone"]] = Counter()
+        """Why links ended; `gone`: by no decision taken here."""
         self._empty = asyncio.Event()
         self._empty.set()
 
     def inbox(self, transport: Replying) -> Inbox:
         """The way in for one link; closed, to come back, when reading has been paused for too long."""
         return Inbox(self._intake, transport, partial(transport.close, Close.slow))
+
+    async def admit(self, data: ConnectData, transport: Replying) -> Arrival:
+        """Counts a sign-in and carries it out; as of Arrivals."""
+        self._rates.connect(transport.address)
+        return await self.arrivals.admit(data, transport)
 
     @property
     def draining(self) -> bool:
@@ -99,25 +119,58 @@ class Doorway:
             _log.exception("a connection could not be welcomed")
             connection.transport.close(Close.try_later)
 
-    def refusal(self, address: str) -> tuple[int, str] | None:
-        """The HTTP status and its reason for one more link from this address; None if it may come in."""
-        if self.draining:
-            return RESTARTING
-        bound = self.places.refuse(address)
-        return None if bound is None else STATUS[bound]
+    def refusal(self, address: str, *, new: bool = True) -> tuple[int, str, int] | None:
+        """Counts a handshake from this address, of a `new` link or of one that changes its transport.
 
-    def enter(self, link: Closable, address: str) -> None:
+        None if it may come in; else the HTTP status, its reason, and in how many seconds to come again.
+        """
+        if self.draining:
+            return *RESTARTING, RETRY_SECONDS
+        bound = self.places.refuse(address) if new else None
+        if bound is not None:
+            return *STATUS[bound], RETRY_SECONDS
+        try:
+            self._rates.connect(household(address))
+        except ChatError as refusal:
+            return *TOO_OFTEN, math.ceil((refusal.retry_after or 0) / 1000)
+        return None
+
+    @property
+    def replies(self) -> int:
+        """How many answers there have been, those without an error among them."""
+        return self._intake.replies
+
+    @property
+    def refusals(self) -> Counter[Code]:
+        """How many of them were an error, by its code."""
+        return self._intake.refusals
+
+    def count(self, result: Any) -> None:
+        """An answer that no inbox gives: to one who has not signed in."""
+        self._intake.count(result)
+
+    def enter(self, link: Closable) -> None:
         """A link is open, signed in or not; a polling session is one as long as it lasts."""
-        self._links[link] = self.places.take(address)
+        self._links.add(link)
+        self.places.take(link.address)
         self.open[link.door] += 1
         self._empty.clear()
 
+    def ending(self, link: Closable, reason: Close) -> None:
+        """The server ends a link; the first reason is the one that counts."""
+        if link in self._links and link not in self._ending:
+            self._ending.add(link)
+            self.closes[reason] += 1
+
     def leave(self, link: Closable) -> None:
         """A link has closed. Idempotent."""
-        whose = self._links.pop(link, None)
-        if whose is not None:
-            self.places.free(whose)
+        if link in self._links:
+            self._links.discard(link)
+            self.places.free(link.address)
             self.open[link.door] -= 1
+            if link not in self._ending:
+                self.closes["gone"] += 1
+        self._ending.discard(link)
         if not self._links:
             self._empty.set()
 
@@ -137,7 +190,7 @@ class Doorway:
             if link in self._links:
                 link.close(reason)
         # Whose upgrade was under way when the server began to drain.
-        for link in set(self._links).difference(links):
+        for link in self._links.difference(links):
             link.close(reason)
 
     async def closed(self) -> None:

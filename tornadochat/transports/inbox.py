@@ -7,14 +7,17 @@ Before the connection has been welcomed everything waits.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from tornadochat.delivery.connection import Connection
 from tornadochat.delivery.transport import Transport
+from tornadochat.errors import ChatError, Close, Code
+from tornadochat.rates import Rates
 
 
 class Replying(Transport, Protocol):
@@ -53,13 +56,28 @@ class Intake:
     """
 
     def __init__(
-        self, dispatch: Callable[[Call], None], *, limit: int, outbox_bytes: int, stalled: float
+        self,
+        dispatch: Callable[[Call], None],
+        rates: Rates,
+        *,
+        limit: int,
+        outbox_bytes: int,
+        stalled: float,
     ) -> None:
         self.dispatch = dispatch
+        self.rates = rates
         self.limit = limit
         self.outbox_bytes = outbox_bytes
         self.stalled = stalled
         self.closed = False
+        self.replies = 0
+        self.refusals: Counter[Code] = Counter()
+
+    def count(self, result: Any) -> None:
+        """One more answer."""
+        self.replies += 1
+        if isinstance(result, ChatError):
+            self.refusals[result.code] += 1
 
 
 class Inbox:
@@ -77,6 +95,8 @@ class Inbox:
         "_unanswered",
         "closed",
         "connection",
+        "credit",
+        "meter",
     )
 
     def __init__(self, intake: Intake, transport: Replying, on_stalled: Callable[[], None]) -> None:
@@ -85,6 +105,8 @@ class Inbox:
         self._intake = intake
         self._transport = transport
         self._on_stalled = on_stalled
+        self.meter = intake.rates.meter(transport.address, partial(transport.close, Close.flooding))
+        self.credit = self.meter.credit
         # Made when something waits: an empty one is half a kilobyte, and most never need it.
         self._backlog: deque[Call] | None = None
         self._unanswered = 0
@@ -134,6 +156,12 @@ class Inbox:
     def answer(self, call: Call, result: Any) -> None:
         """Sends the answer of a command, and begins what waited for that."""
         self._unanswered -= 1
+        # As `Intake.count`, without the call: this is what every message comes by.
+        intake = self._intake
+        intake.replies += 1
+        # The exact type, of which all are that come this way: isinstance() takes longer to say no.
+        if type(result) is ChatError:
+            intake.refusals[result.code] += 1
         self._transport.reply(call.name, call.tag, result)
         if self._backlog or self._readable is not None:
             self._drain()

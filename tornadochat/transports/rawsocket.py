@@ -5,6 +5,7 @@ frame `{"event": "connect", "data": {…}}`.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
@@ -15,10 +16,10 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
 from tornadochat import events
+from tornadochat.addresses import household
 from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
-from tornadochat.places import RETRY_SECONDS
 from tornadochat.protocol import ConnectData
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
@@ -43,13 +44,20 @@ UNSUPPORTED_DATA: Final = 1003
 """RFC 6455 section 7.4.1: this endpoint takes text only."""
 
 
+QUERY: Final = ("username", "since")
+"""What may stand in the URL."""
+KNOWN: Final = f"{' and '.join(QUERY)} are known"
+_PLAIN: Final = re.compile(r"[\w.-]{1,32}", re.ASCII)
+
+
 class RawTransport:
     """The outgoing half of a raw link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_gather", "_socket")
+    __slots__ = ("_gather", "_socket", "address")
 
     def __init__(self, socket: "RawSocket", gather: Gather) -> None:
         self._socket = socket
+        self.address = socket.address
         self._gather = gather
 
     @property
@@ -103,6 +111,7 @@ class RawSocket(FramedWebSocketHandler):
         self._arrival: Arrival | None = None
         self._identify: asyncio.TimerHandle | None = None
         self._closed = False
+        self.address = household(self.request.remote_ip or "")
 
     @property
     def max_message_size(self) -> int:
@@ -116,16 +125,19 @@ class RawSocket(FramedWebSocketHandler):
         arguments = self.request.query_arguments
         if any(name.lower() == "sessionid" for name in arguments):
             raise HTTPError(400, reason="A sessionID must not be in a URL; use the Authorization header")
+        if unknown := sorted(arguments.keys() - QUERY):
+            raise HTTPError(400, reason=f"Unknown query argument {_shown(unknown[0])}: {KNOWN}")
         if any(len(values) > 1 for values in arguments.values()):
             raise HTTPError(400, reason="Repeated query argument")
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             self.set_status(426)
             self.set_header("Upgrade", "websocket")
             self.finish("this is a WebSocket endpoint\n")
-        elif (refusal := self._doorway.refusal(str(self.request.remote_ip))) is not None:
-            self.set_header("Retry-After", RETRY_SECONDS)
-            self.set_status(*refusal)
-            self.write_error(refusal[0])
+        elif (refusal := self._doorway.refusal(self.address)) is not None:
+            status, reason, seconds = refusal
+            self.set_header("Retry-After", str(seconds))
+            self.set_status(status, reason)
+            self.write_error(status)
         else:
             self._credentials = self._carried()
 
@@ -143,7 +155,7 @@ class RawSocket(FramedWebSocketHandler):
         super().open(*args, **kwargs)
         self._transport = RawTransport(self, self._doorway.gather)
         self._inbox = self._doorway.inbox(self._transport)
-        self._doorway.enter(self._transport, str(self.request.remote_ip))
+        self._doorway.enter(self._transport)
         self._heartbeat = Heartbeat(
             self._doorway.ping_interval,
             self._doorway.ping_timeout,
@@ -180,14 +192,20 @@ class RawSocket(FramedWebSocketHandler):
             return self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
         return self._inbox.take(frame.event, frame.data or {}, frame.id)
 
+    def on_ping(self, data: bytes) -> None:
+        """It has been answered; so is a flood of them, in its way."""
+        self._inbox.meter.pinged()
+
     def on_pong(self, data: bytes) -> None:
         """The link lives."""
+        self._inbox.meter.pinged()
         self._heartbeat.pong()
 
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
         if self._closed:
             return
+        self._doorway.ending(self._transport, reason)
         self._inbox.close()
         if self._arrival is not None:
             # Not when the peer has answered the close: for everyone else this connection is over now.
@@ -225,8 +243,11 @@ class RawSocket(FramedWebSocketHandler):
     def _bad(self, refusal: BadFrame) -> asyncio.Future[None] | None:
         if self._signing_in is not None:
             # Refusals, too: nothing is answered before the connection has its `session`.
-            return self._inbox.take(None, refusal, refusal.id)
+            plain = ChatError(refusal.code, field=refusal.field, expected=refusal.expected)
+            return self._inbox.take(None, plain, refusal.id)
+        self._doorway.count(refusal)
         self._transport.reply(None, refusal.id, refusal)
+        self._inbox.meter.refused()
         if refusal.foreign:
             self._transport.close(Close.violation)
         return self._inbox.readable()
@@ -234,7 +255,9 @@ class RawSocket(FramedWebSocketHandler):
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":
             refusal = ChatError(Code.not_connected, field="event", expected="connect")
+            self._doorway.count(refusal)
             self._transport.reply(frame.event, frame.id, refusal)
+            self._inbox.meter.refused()
             return
         try:
             data = parse_connect(frame.data or {})
@@ -251,12 +274,13 @@ class RawSocket(FramedWebSocketHandler):
 
     async def _arrive(self, data: ConnectData) -> None:
         try:
-            arrival = await self._doorway.arrivals.admit(data, self._transport)
+            arrival = await self._doorway.admit(data, self._transport)
         except ChatError as refusal:
             self._refuse(refusal)
         except Exception as failure:
             self._refuse(incident(failure, "connect"))
         else:
+            self._doorway.sign_ins["ok"] += 1
             if self._closed:
                 self._doorway.arrivals.leave(arrival.connection)
             else:
@@ -264,7 +288,13 @@ class RawSocket(FramedWebSocketHandler):
                 await self._doorway.welcome(arrival, self._inbox)
 
     def _refuse(self, refusal: ChatError) -> None:
+        self._doorway.sign_ins[refusal.code] += 1
         if self._closed:
             return
         self._transport.send(events.error(refusal, "connect"))
         self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)
+
+
+def _shown(name: str) -> str:
+    """As much of what a client sent as may stand in the first line of a response."""
+    return f"'{name}'" if _PLAIN.fullmatch(name) else "of that name"

@@ -13,14 +13,14 @@ import msgspec
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from tornadochat import events
+from tornadochat.addresses import household
 from tornadochat.errors import ERRORS, ChatError, Close, Code
 from tornadochat.events import Event
 from tornadochat.models import Door
-from tornadochat.places import RETRY_SECONDS
 from tornadochat.protocol import EVENTS, encode
 from tornadochat.service.arrivals import Arrival
 from tornadochat.transports.dispatch import incident
-from tornadochat.transports.doorway import Doorway
+from tornadochat.transports.doorway import RESTARTING, Doorway
 from tornadochat.transports.frames import TEXT, encode_frame
 from tornadochat.transports.gather import Gather
 from tornadochat.transports.payloads import parse_connect
@@ -61,11 +61,13 @@ def ack_packet(ack: int, result: Any) -> bytes:
 class SocketIOTransport:
     """The outgoing half of a Socket.IO link: see `delivery.transport.Transport`."""
 
-    __slots__ = ("_gather", "_socket")
+    __slots__ = ("_doorway", "_gather", "_socket", "address")
 
-    def __init__(self, socket: EngineSocket, gather: Gather) -> None:
+    def __init__(self, socket: EngineSocket, doorway: Doorway) -> None:
         self._socket = socket
-        self._gather = gather
+        self.address = household(socket.request.remote_ip or "")
+        self._doorway = doorway
+        self._gather: Gather = doorway.gather
 
     @property
     def door(self) -> Door:
@@ -107,6 +109,7 @@ class SocketIOTransport:
 
     def close(self, reason: Close) -> None:
         """Ends the link: for good with DISCONNECT, else without, so that clients come back."""
+        self._doorway.ending(self, reason)
         if reason.final:
             self._socket.push(DISCONNECT)
             self._socket.finish()
@@ -120,25 +123,27 @@ class Link:
     def __init__(self, doorway: Doorway, socket: EngineSocket) -> None:
         self._doorway = doorway
         self._socket = socket
-        self.transport = SocketIOTransport(socket, doorway.gather)
+        self.transport = SocketIOTransport(socket, doorway)
         self._inbox = doorway.inbox(self.transport)
         self._arrival: Arrival | None = None
         self._welcome: asyncio.Task[None] | None = None
         self._gone = False
-        doorway.enter(self.transport, str(socket.request.remote_ip))
+        doorway.enter(self.transport)
         socket.on_close = self.leave
         socket.readable = self._inbox.readable
+        socket.pinged = self._inbox.meter.pinged
 
     async def admit(self, auth: Any) -> None:
         """Signs in. Raises Refused with what the client is told."""
         try:
             data = parse_connect({} if auth is None else auth)
-            arrival = await self._doorway.arrivals.admit(data, self.transport)
+            arrival = await self._doorway.admit(data, self.transport)
         except ChatError as refusal:
             raise self._refused(refusal) from None
         except Exception as failure:
             raise self._refused(incident(failure, "connect")) from None
         self._arrival = arrival
+        self._doorway.sign_ins["ok"] += 1
         if self._gone:
             self._doorway.arrivals.leave(arrival.connection)
 
@@ -163,12 +168,23 @@ class Link:
         """The connection is over, in the turn in which its link closed. Idempotent."""
         self._gone = True
         self._socket.shortcut = None
+        if (why := self._why(reason)) is not None:
+            self._doorway.ending(self.transport, why)
         self._doorway.leave(self.transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)
 
+    def _why(self, reason: str) -> Close | None:
+        """What the Engine.IO connection itself has ended for, where it was not told to."""
+        if reason == self._socket.server.reason.PING_TIMEOUT:
+            return Close.stale
+        if self._socket.overrun:
+            return Close.slow
+        return Close.violation if self._socket.violated else None
+
     def _refused(self, refusal: ChatError) -> Refused:
+        self._doorway.sign_ins[refusal.code] += 1
         if ERRORS[refusal.code].retryable and refusal.code is not Code.too_many_connections:
             # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back. Of too
             # many connections somebody has to close one first, who has to be told.
@@ -240,19 +256,28 @@ def chat_handler(server: ChatServer) -> type[EngineHandler]:
     """The Tornado handler of this door."""
 
     class Handler(make_handler(server, server.doorway.origins)):  # type: ignore[misc]
-        _refusal: Refusal | None = None
+        _refusal: Refusal | None
 
         def prepare(self) -> None:
             super().prepare()
-            if self._refusal is None and self.socket is None and self.request.method == "GET":
-                self._refuse_one_more()
-            if any(name.lower() == "sessionid" for name in self.request.query_arguments):
-                self._refusal = SECRET_IN_URL
+            self._refusal = self._turned_away() or self._refusal or self._one_too_many()
 
-        def _refuse_one_more(self) -> None:
-            refusal = server.doorway.refusal(str(self.request.remote_ip))
-            if refusal is not None:
-                self.set_header("Retry-After", RETRY_SECONDS)
-                self._refusal = Refusal(refusal[0], BUSY, refusal[1])
+        def _turned_away(self) -> Refusal | None:
+            if server.doorway.draining and self.socket is None:
+                status, reason = RESTARTING
+                return Refusal(status, BUSY, reason)
+            in_url = any(name.lower() == "sessionid" for name in self.request.query_arguments)
+            return SECRET_IN_URL if in_url else None
+
+        def _one_too_many(self) -> Refusal | None:
+            """What begins a session, or takes one to a WebSocket, is counted."""
+            if self.request.method != "GET" or (self.socket is not None and not self._upgrading):
+                return None
+            refusal = server.doorway.refusal(self.request.remote_ip or "", new=self.socket is None)
+            if refusal is None:
+                return None
+            status, reason, seconds = refusal
+            self.set_header("Retry-After", str(seconds))
+            return Refusal(status, BUSY, reason)
 
     return Handler

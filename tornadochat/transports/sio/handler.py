@@ -261,6 +261,13 @@ class EngineHandler(FramedWebSocketHandler):
         """A frame, given to its session in the same turn."""
         return self.socket.feed(message) if self.socket is not None else None
 
+    def on_ping(self, data: bytes) -> None:
+        """It has been answered."""
+        if self.socket is not None and self.socket.pinged is not None:
+            self.socket.pinged()
+
+    on_pong = on_ping
+
     def on_connection_close(self) -> None:
         """The TCP connection of a request has gone."""
         # Tornado's WebSocketHandler leaves this out, and a body cut short would be awaited for ever.

@@ -45,8 +45,9 @@ class EngineSocket(AsyncSocket):
 
     For the application: `request`, `push`, `buffered`, `sent`, `drained`, `abort`, `finish`, and the hooks
     `on_close(reason)`, called once, in the turn in which the end is noticed, `readable()`, whose result,
-    unless it is None, is awaited before more is read from the peer, and `shortcut(frame)`, which may take
-    a WebSocket frame before anything else looks at it. `ws`: the established WebSocket, while there is one,
+    unless it is None, is awaited before more is read from the peer, `pinged()`, called for every sign of
+    life that the peer gives, asked or not, and `shortcut(frame)`, which may take a WebSocket frame before
+    anything else looks at it. `ws`: the established WebSocket, while there is one,
     to which ready frames may be given directly.
     """
 
@@ -63,6 +64,7 @@ class EngineSocket(AsyncSocket):
         self.shortcut: Shortcut | None = None
         self.on_close: Callable[[str], None] | None = None
         self.readable: Callable[[], Awaitable[None] | None] | None = None
+        self.pinged: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(self.queue)
         self._heartbeat = Heartbeat(
@@ -76,7 +78,8 @@ class EngineSocket(AsyncSocket):
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._limit: asyncio.TimerHandle | None = None  # of an upgrade, or of the last packets' wait
         self._posting = False
-        self._violated = False
+        self.violated = False
+        self.overrun = False
 
     def push(self, *packets: str | bytes) -> None:
         """Send Engine.IO packets in order: text ones ready (`42[…]`), binary messages as `bytes`."""
@@ -85,6 +88,7 @@ class EngineSocket(AsyncSocket):
         self._wire.send(packets)
         if self.buffered > self.server.max_buffered:
             _log.info("%s: cut, the peer reads too slowly", self.sid)
+            self.overrun = True
             self._end(self.server.reason.TRANSPORT_ERROR, cut=True)
 
     async def send(self, pkt: Any) -> None:
@@ -148,7 +152,7 @@ class EngineSocket(AsyncSocket):
             self._violate(violation)
         finally:
             self._posting = False
-        return not self._violated
+        return not self.violated
 
     @property
     def upgradable(self) -> bool:
@@ -223,6 +227,8 @@ class EngineSocket(AsyncSocket):
             return self._deliver(packet[1:])
         if packet[0] == "3":
             self._heartbeat.pong()
+            if self.pinged is not None:
+                self.pinged()
         else:
             self._client_leaves()
         return None
@@ -248,7 +254,7 @@ class EngineSocket(AsyncSocket):
     def _violate(self, violation: Violation) -> None:
         if not self.closed:
             _log.info("%s: closed, the peer sent %s", self.sid, violation)
-        self._violated = True
+        self.violated = True
         self._end(self.server.reason.TRANSPORT_ERROR, code=PROTOCOL_ERROR)
 
     def schedule_ping(self) -> None:
@@ -328,7 +334,7 @@ class EngineSocket(AsyncSocket):
         self.closing = True
         self.ws = None
         self.server.leave(self, reason)
-        self.on_close = self.readable = self.shortcut = None
+        self.on_close = self.readable = self.shortcut = self.pinged = None
 
     def _cancel_limit(self) -> None:
         if self._limit is not None:
