@@ -12,7 +12,7 @@ import { useDrafts } from "../src/stores/drafts";
 import { useHouse } from "../src/stores/house";
 import { useOutbox } from "../src/stores/outbox";
 import { usePeople } from "../src/stores/people";
-import { busy, elsewhere, entry, latest, later, message, settled } from "./fake";
+import { busy, elsewhere, entry, latest, message, settled } from "./fake";
 
 const bob = () => usePeople().ensure("bob", "bob", true);
 
@@ -102,7 +102,7 @@ describe("MessageList", () => {
 
   it("asks for older messages no sooner than the server wants, and then by itself", async () => {
     useHouse().signIn("alice");
-    latest().answers.history = () => ({ error: busy(60) });
+    latest().answers.history = () => ({ error: busy(1_000) });
     latest().arrive([entry("me"), entry("bob", { seq: 9, messages: [message(9)] })]);
     const shown = list();
     await settled();
@@ -111,8 +111,9 @@ describe("MessageList", () => {
     expect(latest().named("history")).toHaveLength(1);
     expect(shown.text()).toContain("The server asks for a pause. Older messages come as soon as they can.");
     latest().answers.history = () => ({ data: { messages: [7, 8].map((seq) => message(seq)), more: true } });
-    await later(80);
-    expect(useConversations().of("bob").messages.map(({ seq }) => seq).slice(-3)).toEqual([7, 8, 9]);
+    const held = () => useConversations().of("bob").messages.map(({ seq }) => seq).slice(-3);
+    await vi.waitFor(() => expect(held()).toEqual([7, 8, 9]), 5_000);
+    await settled();
     expect(shown.text()).not.toContain("pause");
     shown.unmount();
   });
