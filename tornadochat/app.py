@@ -342,7 +342,7 @@ async def serve(config: Config) -> None:
         await asyncio.wait_for(app.stop(), STOP_SHARE * config.limits.drain)
     except TimeoutError:
         _log.error("not everything could be stopped within %g s", config.limits.drain)
-        # A thread that waits for the disk cannot be told to stop, and Python would wait for it. What was
-        # acknowledged is stored; the rest is for the clients to send again.
+        # A thread that reads from a disk which hangs cannot be told to stop, and Python would wait for it.
+        # What was acknowledged is stored; the rest is for the clients to send again.
         logging.shutdown()
         os._exit(0)

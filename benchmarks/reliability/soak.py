@@ -33,7 +33,7 @@ LEAVES_PER_SECOND = 5.0
 AWAY_SECONDS = 8.0
 """Longer than the grace, for some."""
 
-BLOCK = 20.0
+BLOCK = 60.0
 QUIET_SECONDS = 8.0
 LOOKS = 15
 GROWTH = 1.0

@@ -34,6 +34,7 @@ INSERTED = 10
 
 LYING_SECONDS = 0.1
 SLOW_SECONDS = 0.5
+HANG_SECONDS = 60.0
 HOUR_NS = 3600 * 10**9
 
 
@@ -151,6 +152,18 @@ def slow_disk(_: Passing) -> None:
     replace(Values, "execute", slow)
 
 
+def hanging_disk(passing: Passing) -> None:
+    """An insert does not come back."""
+    execute = Values.execute
+
+    def hanging(values: Values, connection: sqlite3.Connection, rows: Sequence[Any]) -> sqlite3.Cursor:
+        if len(rows[0]) == INSERTED and passing():
+            time.sleep(HANG_SECONDS)
+        return execute(values, connection, rows)
+
+    replace(Values, "execute", hanging)
+
+
 def clock_back(passing: Passing) -> None:
     """Somebody sets the clock of the machine back by an hour: at the first passing before it starts."""
     commit, time_ns = Log._commit, time.time_ns
@@ -187,6 +200,6 @@ def counting(number: int) -> Passing:
 
 if __name__ == "__main__":
     place, number, *words = sys.argv[1:]
-    others = {"acknowledging_first": acknowledging_first, "slow_disk": slow_disk, "clock_back": clock_back}
+    others = {one.__name__: one for one in (acknowledging_first, slow_disk, hanging_disk, clock_back)}
     (PLACES | others)[place](counting(int(number)))
     sys.exit(main(words))
