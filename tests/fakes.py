@@ -61,11 +61,12 @@ class FakeTransport:
         self.untold = Answers()
         self._empty = asyncio.Event()
 
-    def send(self, event: Event) -> None:
+    def send(self, event: Event) -> int:
         self.events.append((event.name, msgspec.json.decode(event.json)))
         self.buffered += self.weight
         if self.buffered:
             self._empty.clear()
+        return self.buffered
 
     def reply(self, command: str | None, tag: "Answers | None", result: Any) -> None:
         """The tag of a command, here, is where its answer goes."""

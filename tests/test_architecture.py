@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tornadochat"
 ON_THE_WIRE = ("models", "events", "errors", "protocol", "contract")
-FLOOR = (*ON_THE_WIRE, "config", "logs", "metrics", "addresses", "capacity", "places")
+FLOOR = (*ON_THE_WIRE, "config", "logs", "metrics", "interpreter", "turns", "addresses", "capacity", "places")
 LAYERS = ("admin", "delivery", "http", "service", "store", "torture", "transports")
 ROOT = ("app", "__main__")
 LONGEST = 350

@@ -99,9 +99,11 @@ def _run(config: Config) -> int:
     # Here and not above: these bring in Tornado, Socket.IO and SQLAlchemy, which --check does without.
     from tornadochat import app
     from tornadochat.store import StoreError
+    from tornadochat.turns import new_event_loop
 
     try:
-        asyncio.run(app.serve(config))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(app.serve(config))
     except (StoreError, OSError) as error:
         log.debug("the server ended with an error", exc_info=True)
         return _fail(" ".join(str(error).split()), STARTED_NOT)

@@ -5,11 +5,9 @@ Only this module and `__main__` know concrete classes.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import socket
-import sys
 import time
 from typing import Any, Final
 
@@ -26,6 +24,7 @@ from tornadochat.errors import ChatError, Close
 from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
 from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Patience, Server
+from tornadochat.interpreter import tune
 from tornadochat.models import Batch, Millis
 from tornadochat.service.arrivals import Arrivals
 from tornadochat.service.audience import Audience
@@ -54,11 +53,6 @@ BACKLOG: Final = 4096
 
 TCP_PER_LINK: Final = 4
 """TCP connections of one address for each of its links: browsers open up to six for one page."""
-
-SWITCH_SECONDS: Final = 0.0005
-"""How long a thread may keep the interpreter from one that wants it."""
-COLLECT_EVERY: Final = 20_000
-"""How many more objects that may be part of a cycle there must be before the collector looks at them."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -274,21 +268,6 @@ def _failed(connection: Connection, failure: Exception) -> None:
     _log.error("connection %x could not be served from the log", connection.id, exc_info=failure)
 
 
-def _tune_the_interpreter() -> None:
-    """For this process only; an application that embeds the server decides for itself.
-
-    What is being stored survives: with Python's own thresholds the collector goes through the messages on
-    their way to the disk every few hundred allocations. And threads that read the store or write to it give
-    the interpreter back to the loop ten times as soon.
-    """
-    gc.collect()
-    gc.freeze()
-    # What survives is looked at again before there is much of it. Connections that have ended are cycles, of
-    # which the last generation must not hold too many: it is gone through when it has grown by a quarter.
-    gc.set_threshold(COLLECT_EVERY, 5, 5)
-    sys.setswitchinterval(SWITCH_SECONDS)
-
-
 async def serve(config: Config) -> None:
     """Runs until SIGTERM or SIGINT; a second one of either ends the process at once.
 
@@ -307,7 +286,7 @@ async def serve(config: Config) -> None:
     capacity.raise_file_limit()
     app = App(config)
     await app.start()
-    _tune_the_interpreter()
+    tune(loop)
     socketio, raw = app.urls
     if not is_loopback(config.server.address):
         _log.info("server.public: whoever can reach %s may become a user", config.server.address)

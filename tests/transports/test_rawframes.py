@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import Empty
-from tornadochat.transports.rawframes import ID_LONGEST, BadFrame, event_frame, read, reply_text
+from tornadochat.protocol import COMMANDS, Command, Empty
+from tornadochat.transports.payloads import parse
+from tornadochat.transports.rawframes import ID_LONGEST, BadFrame, event_frame, read, read_command, reply_text
 
 
 def refusal(text: str) -> BadFrame:
@@ -129,6 +130,27 @@ def test_any_json_is_a_frame_or_refused(value: Any, escaped: bool) -> None:
         assert frame.event == value["event"]
         assert frame.id == value.get("id")
         assert (msgspec.json.decode(frame.data) if frame.data else None) == value.get("data")
+
+
+commands = st.sampled_from(COMMANDS)
+fields = st.sampled_from(["to", "with", "content", "clientID", "seq", "limit", "query", "others", "odd"])
+data = st.dictionaries(fields, st.text(max_size=5) | st.integers() | st.none() | st.booleans(), max_size=4)
+
+
+@given(commands, data, json_values, st.booleans(), st.booleans())
+def test_a_command_read_in_one_go_is_what_it_would_be_in_two(
+    command: Command, data: dict[str, Any], frame_id: Any, escaped: bool, last: bool
+) -> None:
+    frame = {"event": command.name, "data": data, "id": frame_id}
+    text = json.dumps(dict(reversed(frame.items())) if last else frame, ensure_ascii=escaped)
+    quick = read_command(text)
+    try:
+        slow = read(text)
+        wanted = slow.event, parse(command.data, slow.data), slow.id
+    except ChatError:
+        assert quick is None
+    else:
+        assert quick == wanted
 
 
 @given(st.text())

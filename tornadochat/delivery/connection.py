@@ -77,20 +77,19 @@ class Connection:
         if not self.live:
             self.noted = event.number
         elif event.number > self.position:
-            self.serve(event, other, online)
-            if self.transport.buffered > self._outbox_bytes and self.live:
-                self.fall_behind()
+            self._keep_up(self.serve(event, other, online))
 
-    def serve(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> None:
-        """Sends the next event of the log; not to the connection that caused it.
+    def serve(self, event: LogEvent, other: User, online: Callable[[str], bool]) -> int:
+        """Sends the next event of the log, not to the connection that caused it.
+
+        Returns what is buffered, of an event that was sent, and else 0.
 
         That one is introduced, too, to a person whom it had not been told of: its roster has them now.
         """
         self.position = event.number
         if other.id not in self.told:
             self.introduce(other, online(other.id))
-        if event.connection != self.id:
-            self.transport.send(event)
+        return self.transport.send(event) if event.connection != self.id else 0
 
     def hint(self, event: Event) -> bool:
         """Takes an event that may be lost: sends it to one who is live and reads, else drops it."""
@@ -99,10 +98,10 @@ class Connection:
             self.transport.send(event)
         return sent
 
-    def introduce(self, user: User, connected: bool) -> None:
-        """Tells of a person who is (`connected`) or is not there."""
+    def introduce(self, user: User, connected: bool) -> int:
+        """Tells of a person who is (`connected`) or is not there; returns what is buffered."""
         self.told[user.id] = connected
-        self.transport.send(events.presence(user, connected))
+        return self.transport.send(events.presence(user, connected))
 
     def notice(self, user: User, connected: bool, change: Event) -> None:
         """Takes a change of presence: sends it, or holds the name until the connection is live.
@@ -113,12 +112,10 @@ class Connection:
         if not self.live:
             self.held[user.id] = user
         elif user.id not in self.told and not connected:
-            self.introduce(user, connected)
-            self._keep_up()
+            self._keep_up(self.introduce(user, connected))
         elif self.told.get(user.id) != connected:
             self.told[user.id] = connected
-            self.transport.send(change)
-            self._keep_up()
+            self._keep_up(self.transport.send(change))
 
     def fall_behind(self) -> None:
         """From live to catching up: what comes now is in the log and will be read from there."""
@@ -126,7 +123,7 @@ class Connection:
         self.noted = max(self.noted, self.position)
         self._behind(self)
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, buffered: int) -> None:
         # A send may have found the link gone: then there is nobody to catch up.
-        if self.transport.buffered > self._outbox_bytes and self.live:
+        if buffered > self._outbox_bytes and self.live:
             self.fall_behind()

@@ -91,7 +91,8 @@ class Hub:
                 continue
             other = event.other(user_id)
             for connection in connections:
-                if other.id not in connection.watched:
+                # Whom it has been told of, it watches already.
+                if other.id not in connection.told:
                     self.watch(connection, (other.id,))
                 try:
                     connection.deliver(event, other, online)

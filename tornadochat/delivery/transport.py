@@ -28,8 +28,11 @@ class Transport(Protocol):
         """Bytes that have left so far: a reader that reads makes this grow."""
         ...
 
-    def send(self, event: Event) -> None:
-        """Queues an event; never blocks, never fails: a link that is gone tells by its close."""
+    def send(self, event: Event) -> int:
+        """Queues an event; never blocks, never fails: a link that is gone tells by its close.
+
+        Returns what is `buffered` now.
+        """
         ...
 
     async def drained(self) -> None:

@@ -64,10 +64,14 @@ class Dispatch:
         connection = call.inbox.connection
         assert connection is not None, "an inbox carries nothing out before it is open"
         try:
-            route = self._route(call)
+            route = self._routes.get(call.name or "")
             # The exact type: isinstance() goes a long way round with structs, unless it hits at once.
-            if type(call.data) is not route.data:
-                call.data = parse(route.data, call.data)
+            if (
+                route is None
+                or type(call.data) is not route.data
+                or (call.tag is None and not route.command.silent)
+            ):
+                route = self._examine(call, route)
             if (
                 call.inbox in self._pending
                 or route.now is None
@@ -91,14 +95,15 @@ class Dispatch:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
-    def _route(self, call: Call) -> Route:
+    def _examine(self, call: Call, route: Route | None) -> Route:
+        """What its door has not made sure of."""
         if isinstance(call.data, ChatError):
             raise call.data
-        route = None if call.name is None else self._routes.get(call.name)
         if route is None:
             raise ChatError(Code.unknown_command, expected=", ".join(self._routes))
         if call.tag is None and not route.command.silent:
             raise ChatError(Code.id_required)
+        call.data = parse(route.data, call.data)
         return route
 
     def _queue(self, pending: Pending) -> None:

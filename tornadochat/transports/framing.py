@@ -50,6 +50,10 @@ class Framing(Protocol):
         """Return when what has been accepted up to now has left, or the stream is closed."""
 
     @property
+    def waiting(self) -> bool:
+        """Whether the kernel would not take everything; if not, nothing is buffered."""
+
+    @property
     def buffered(self) -> int:
         """Bytes not yet given to the kernel."""
 
@@ -100,8 +104,8 @@ class FramedWebSocketHandler(WebSocketHandler):
         """The longest message taken, in bytes; a longer one ends the connection with 1009."""
         return self.max_frame
 
-    def hold(self, frame: bytes, gather: Gather) -> None:
-        """Send a complete frame, in one write with all that this turn has for the peer."""
+    def hold(self, frame: bytes, gather: Gather) -> int:
+        """Send a complete frame, in one write with all that this turn has for the peer; return `buffered`."""
         if self._held is None:
             self._held = []
             gather.add(self)
@@ -109,6 +113,7 @@ class FramedWebSocketHandler(WebSocketHandler):
         self._held_bytes += len(frame)
         if self._held_bytes > HELD_MOST:
             self.release()
+        return self.buffered
 
     def release(self) -> None:
         """Write what has been held so far; silent once the connection is over."""
@@ -131,8 +136,11 @@ class FramedWebSocketHandler(WebSocketHandler):
     @property
     def buffered(self) -> int:
         """Bytes accepted and not yet given to the kernel."""
+        # Asked several times for each message, and nothing is waiting nearly always.
         framing: Framing | None = self.ws_connection
-        return 0 if framing is None else self._held_bytes + framing.buffered
+        if framing is None:
+            return 0
+        return self._held_bytes + framing.buffered if framing.waiting else self._held_bytes
 
     @property
     def sent(self) -> int:

@@ -30,6 +30,11 @@ class Heartbeat:
         if self._handle is not None:
             self._handle.cancel()
 
+    def end(self) -> None:
+        """Count never again, and let go of whom it was for: else the two would hold each other."""
+        self.stop()
+        self._ping = self._dead = _nothing
+
     def pong(self) -> None:
         """A pong has come. One that nobody asked for proves nothing about what was asked."""
         if self._awaiting:
@@ -58,3 +63,7 @@ class Heartbeat:
             self._handle = self._loop.call_later(self._timeout, self._expire)
         else:
             self._dead()
+
+
+def _nothing() -> None:
+    """Nobody is left to hear of it."""

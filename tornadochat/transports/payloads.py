@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, Union, cast
 
 import msgspec
 from msgspec.structs import astuple
@@ -25,6 +25,32 @@ DECODE: Final[Mapping[type[Payload], Callable[[str | bytes | msgspec.Raw], Paylo
     {type_: msgspec.json.Decoder(type_).decode for type_ in _TYPES}
 )
 """From JSON to the data of a command; these raise what msgspec raises."""
+NAMES: Final[Mapping[type[Payload], str]] = MappingProxyType(
+    {command.data: command.name for command in COMMANDS}
+)
+"""From the data of a command to its name."""
+
+
+def command_frames(*fields: tuple[str, Any, Any], array_like: bool = False) -> Any:
+    """The type of valid frames: an object `{event, data}` with these `fields` beside, or an array of the two.
+
+    It is one type for each command, told apart by the command's name, so that msgspec decodes a frame
+    with its data in one go. It refuses a frame without data.
+    """
+    types = [
+        msgspec.defstruct(
+            "CommandFrame",
+            [("data", command.data), *fields],
+            tag_field="event",
+            tag=command.name,
+            array_like=array_like,
+            frozen=True,
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        for command in COMMANDS
+    ]
+    return Union[tuple(types)]  # noqa: UP007  # made from a list
 
 
 def parse(type_: type[P], data: Any) -> P:

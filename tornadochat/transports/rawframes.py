@@ -8,9 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from tornadochat.errors import ChatError, Code
-from tornadochat.protocol import EVENTS, encode
+from tornadochat.protocol import EVENTS, Payload, encode
 from tornadochat.transports.frames import TEXT, encode_frame
-from tornadochat.transports.payloads import explain
+from tornadochat.transports.payloads import NAMES, command_frames, explain
 
 FrameID = str | int | float
 ID_LONGEST: Final = 64
@@ -42,6 +42,18 @@ _HEADS: Final[Mapping[str, bytes]] = MappingProxyType(
     {event.name: b'{"event":%b,"data":' % encode(event.name) for event in EVENTS}
 )
 _decode: Final = msgspec.json.Decoder(RawFrame).decode
+_decode_command: Final = msgspec.json.Decoder(command_frames(("id", FrameID | None, None))).decode
+
+
+def read_command(text: str) -> tuple[str, Payload, FrameID | None] | None:
+    """The name, data and id of a valid frame that has data; None for all others, which are for `read`."""
+    try:
+        frame = _decode_command(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    if isinstance(frame.id, str) and len(frame.id) > ID_LONGEST:
+        return None
+    return NAMES[type(frame.data)], frame.data, frame.id
 
 
 def read(text: str) -> RawFrame:

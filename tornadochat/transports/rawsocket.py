@@ -29,7 +29,15 @@ from tornadochat.transports.gather import Gather
 from tornadochat.transports.heartbeat import Heartbeat
 from tornadochat.transports.inbox import Inbox
 from tornadochat.transports.payloads import parse_connect
-from tornadochat.transports.rawframes import BadFrame, FrameID, RawFrame, event_frame, read, reply_text
+from tornadochat.transports.rawframes import (
+    BadFrame,
+    FrameID,
+    RawFrame,
+    event_frame,
+    read,
+    read_command,
+    reply_text,
+)
 
 UNSUPPORTED_DATA: Final = 1003
 """RFC 6455 section 7.4.1: this endpoint takes text only."""
@@ -59,9 +67,9 @@ class RawTransport:
         """Bytes given to the kernel so far."""
         return self._socket.sent
 
-    def send(self, event: Event) -> None:
-        """Queues an event."""
-        self._socket.hold(event.frame(event_frame), self._gather)
+    def send(self, event: Event) -> int:
+        """Queues an event; returns what is buffered."""
+        return self._socket.hold(event.frame(event_frame), self._gather)
 
     def reply(self, command: str | None, tag: FrameID | None, result: Any) -> None:
         """Answers a command; one that asked for no reply hears of errors only, as an event."""
@@ -159,6 +167,8 @@ class RawSocket(FramedWebSocketHandler):
         return None if gate is None else self._heartbeat.hold(gate)
 
     def _take(self, text: str) -> asyncio.Future[None] | None:
+        if self._signing_in is not None and (command := read_command(text)) is not None:
+            return self._inbox.take(*command)
         try:
             frame = read(text)
         except BadFrame as refusal:
@@ -176,6 +186,8 @@ class RawSocket(FramedWebSocketHandler):
 
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
+        if self._closed:
+            return
         self._inbox.close()
         if self._arrival is not None:
             # Not when the peer has answered the close: for everyone else this connection is over now.
@@ -185,13 +197,16 @@ class RawSocket(FramedWebSocketHandler):
     def on_close(self) -> None:
         """The link is gone: in this very turn the hub forgets it."""
         self._closed = True
-        self._heartbeat.stop()
+        self._heartbeat.end()
         if self._identify is not None:
             self._identify.cancel()
         self._doorway.leave(self._transport)
         self._inbox.close()
         if self._arrival is not None:
             self._doorway.arrivals.leave(self._arrival.connection)
+        # Each of them knows this one: they would hold each other until the garbage collector comes.
+        self._arrival = None
+        del self._transport, self._inbox, self._heartbeat
 
     def _ping(self) -> None:
         with suppress(WebSocketClosedError):
@@ -242,12 +257,14 @@ class RawSocket(FramedWebSocketHandler):
         except Exception as failure:
             self._refuse(incident(failure, "connect"))
         else:
-            self._arrival = arrival
             if self._closed:
                 self._doorway.arrivals.leave(arrival.connection)
             else:
+                self._arrival = arrival
                 await self._doorway.welcome(arrival, self._inbox)
 
     def _refuse(self, refusal: ChatError) -> None:
+        if self._closed:
+            return
         self._transport.send(events.error(refusal, "connect"))
         self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)

@@ -83,6 +83,11 @@ class StrictProtocol(WebSocketProtocol13):
             self.stream.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     @property
+    def waiting(self) -> bool:
+        """Whether the kernel would not take everything."""
+        return self.buffered > 0
+
+    @property
     def buffered(self) -> int:
         """Bytes not yet given to the kernel."""
         stream: Stream = self.stream

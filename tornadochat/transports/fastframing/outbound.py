@@ -16,7 +16,7 @@ class Outbound:
         self._transport = None
         self._out: asyncio.Transport | None = None  # the transport as long as anything may be sent
         self._accepted = 0
-        self._waiting = False  # the transport has something that the kernel would not take
+        self.waiting = False  # the transport has something that the kernel would not take
         self._pong: bytes | None = None
         self._leaving: asyncio.Future[None] | None = None
 
@@ -32,7 +32,7 @@ class Outbound:
     def _close_out(self) -> None:
         self._send_no_more()
         self._transport = self._pong = None
-        self._waiting = False
+        self.waiting = False
         self._release()
 
     def send(self, opcode: int, *payloads: bytes) -> None:
@@ -51,7 +51,7 @@ class Outbound:
     @property
     def buffered(self) -> int:
         """Bytes not yet given to the kernel."""
-        return self._transport.get_write_buffer_size() if self._waiting and self._transport is not None else 0
+        return self._transport.get_write_buffer_size() if self.waiting and self._transport is not None else 0
 
     @property
     def sent(self) -> int:
@@ -60,18 +60,18 @@ class Outbound:
 
     def blocked(self) -> None:
         """Something is waiting."""
-        self._waiting = True
+        self.waiting = True
 
     def unblocked(self) -> None:
         """Everything has left."""
-        self._waiting = False
+        self.waiting = False
         self._release()
         if self._pong is not None:
             pong, self._pong = self._pong, None
             self.send(PONG, pong)
 
     def _answer_ping(self, payload: bytes) -> None:
-        if self._waiting:
+        if self.waiting:
             self._pong = payload
         else:
             self.send(PONG, payload)
@@ -83,7 +83,7 @@ class Outbound:
 
     async def drained(self) -> None:
         """Return when what has been accepted up to now has left, or the stream is closed."""
-        if self._waiting:
+        if self.waiting:
             if self._leaving is None:
                 self._leaving = self._loop.create_future()
             # Who waits may give up; the others wait on.

@@ -83,12 +83,12 @@ class SocketIOTransport:
         """Bytes that have left so far."""
         return self._socket.sent
 
-    def send(self, event: Event) -> None:
-        """Queues an event."""
+    def send(self, event: Event) -> int:
+        """Queues an event; returns what is buffered."""
         if (ws := self._socket.ws) is not None:
-            ws.hold(event.frame(event_frame), self._gather)
-        else:
-            self._socket.push(event.frame(event_packet).decode())
+            return ws.hold(event.frame(event_frame), self._gather)
+        self._socket.push(event.frame(event_packet).decode())
+        return self._socket.buffered
 
     def reply(self, command: str | None, tag: int | None, result: Any) -> None:
         """Answers a command; one that asked for no reply hears of errors only, as an event."""

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import engineio
+from tornado.httputil import HTTPServerRequest
 
 from tornadochat.transports.sio.packet import StrictJSON, Violation
 from tornadochat.transports.sio.selfcheck import check
@@ -128,7 +129,7 @@ class EngineServer(engineio.AsyncServer):
         socket = self.sockets[sid] = handler.socket = EngineSocket(self, sid, handler.request)
         socket.wait_for(handler)
         socket.push("0" + StrictJSON.dumps(self._opening(sid, upgrades)))
-        verdict = await self._trigger_event("connect", sid, self._environ(handler))
+        verdict = await self._trigger_event("connect", sid, _environ(handler.request))
         if verdict is not None and verdict is not True:
             socket.abort()
         if socket.closed:
@@ -144,11 +145,6 @@ class EngineServer(engineio.AsyncServer):
             "pingTimeout": round(self.ping_timeout * 1000),
             "maxPayload": self.max_http_buffer_size,
         }
-
-    def _environ(self, handler: "EngineHandler") -> dict[str, Any]:
-        environ: dict[str, Any] = self._async["translate_request"](handler)
-        environ["REMOTE_ADDR"] = handler.request.remote_ip
-        return environ
 
     # What connections ask for
 
@@ -202,3 +198,23 @@ class EngineServer(engineio.AsyncServer):
             socket.abort(1001)
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+
+def _environ(request: HTTPServerRequest) -> dict[str, Any]:
+    """What the 'connect' handler is told of the request, by the names of PEP 3333.
+
+    It is kept as long as the session. python-engineio's own would keep the request, its handler and a
+    class made for its body alive with it.
+    """
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.path,
+        "QUERY_STRING": request.query,
+        "REMOTE_ADDR": request.remote_ip,
+        "SERVER_PROTOCOL": request.version,
+        "wsgi.url_scheme": request.protocol,
+    }
+    for name, value in request.headers.items():
+        environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+    return environ

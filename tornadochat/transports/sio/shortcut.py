@@ -15,32 +15,25 @@ The way out needs no second rule: everything that an established WebSocket is se
 its handler (`framing.FramedWebSocketHandler`), which keeps the order.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from tornadochat.protocol import COMMANDS, Payload
-from tornadochat.transports.payloads import DECODE
+from tornadochat.protocol import Payload
+from tornadochat.transports.payloads import NAMES, command_frames
 
 EVENT: Final = "42"
 """Engine.IO message, Socket.IO EVENT, on the default namespace."""
 ACK_DIGITS: Final = 15
 """A longer ack id goes the long way, where it is measured against what JavaScript can count."""
 
-_DECODE: Final[Mapping[str, Callable[[str], Payload]]] = MappingProxyType(
-    {f'["{command.name}"': DECODE[command.data] for command in COMMANDS}
-)
-"""By the beginning of the array: no name has anything in it that JSON would escape."""
+_decode: Final = msgspec.json.Decoder(command_frames(array_like=True)).decode
 
 
 def read_command(frame: str) -> tuple[str, Payload, int | None] | None:
     """The name, data and ack id of `42[name,data]` or `42<ack>[name,data]`; None for the long way."""
     start = frame.find("[", 2, 3 + ACK_DIGITS)
-    comma = frame.find(",", start)
-    decode = _DECODE.get(frame[start:comma])
-    if decode is None or not frame.startswith(EVENT) or frame[-1] != "]":
+    if start < 2 or not frame.startswith(EVENT):
         return None
     ack = None
     if start != 2:
@@ -49,8 +42,7 @@ def read_command(frame: str) -> tuple[str, Payload, int | None] | None:
             return None
         ack = int(digits)
     try:
-        # One value, no more: else it would be no array of two.
-        data = decode(frame[comma + 1 : -1])
+        data = _decode(frame[start:]).data
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    return frame[start + 2 : comma - 1], data, ack
+    return NAMES[type(data)], data, ack

@@ -309,14 +309,14 @@ class EngineSocket(AsyncSocket):
             return
         self.closed = True
         self.server.sockets.pop(self.sid, None)
-        self._heartbeat.stop()
+        self._heartbeat.end()
         self._cancel_limit()
         self._last_words = last_words
         self._over.set_result(None)
         self._wire.outbox.clear()
         ws, self._wire.ws, self._waiter = self._wire.ws, None, None
         if ws is not None:
-            # Else they would hold each other until the garbage collector comes.
+            # Else they would hold each other until the garbage collector comes; as would the hooks, below.
             vars(ws).pop("on_message", None)
         self._leave(reason)
         if ws is not None:
@@ -328,6 +328,7 @@ class EngineSocket(AsyncSocket):
         self.closing = True
         self.ws = None
         self.server.leave(self, reason)
+        self.on_close = self.readable = self.shortcut = None
 
     def _cancel_limit(self) -> None:
         if self._limit is not None:
