@@ -1,6 +1,6 @@
 """The figures of reliability against a real server process, shortened and with loose bounds.
 
-The exact ones are `make reliability`. Wall-clock bounds are wide here, for machines that have other work to do.
+The exact ones are `make reliability`. Wall-clock bounds are wide here, for machines that do other work too.
 What was tried by hand: with `limits.outbox_bytes` at 64 MiB, the most that a file may say, the reader that
 stops fails: +17 MiB for 18 MB sent. Few descriptors have two protections, each of which is enough for the
 figure: with `limits.connections` beyond the descriptors those who come wait, unanswered, for the rests of the
