@@ -159,7 +159,8 @@ def _name(text: str) -> str:
 
 def _closest(name: str, known: Iterable[str]) -> str | None:
     """What `name` was most likely meant to be, if anything is close: misspelt, or in another section."""
-    candidates = sorted(known)
-    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.8)
+    candidates = list(known)
+    close = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.8)
+    # In the order of the sections: a bare `port` is that of the server.
     elsewhere = [key for key in candidates if key.partition(".")[2] == name.rpartition(".")[2]]
     return next(iter([*close, *elsewhere]), None)
