@@ -15,7 +15,6 @@ from tornado.ioloop import IOLoop
 from tests.support.clients import RawClient, Refusal
 from tests.support.house import House
 from tests.support.process import free_port
-from tornadochat import app_metrics
 from tornadochat.app import App
 from tornadochat.buckets import Rate
 from tornadochat.config import Config, Metrics, Server, Store
@@ -26,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTED = re.findall(
     r"^\| `((?:tornadochat|process)_\w+)` \|", (ROOT / "docs" / "OPERATIONS.md").read_text(), re.MULTILINE
 )
-LABELS = {"door", "code", "reason", "change", "rate", "kind", "version", "le"}
+LABELS = {"door", "code", "reason", "change", "rate", "limit", "kind", "version", "le"}
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 ON = {"enabled": True, "port": 0}
 
@@ -209,6 +208,21 @@ async def test_what_a_rate_refuses_is_counted_by_its_name(io_loop: IOLoop, tmp_p
     await house.close()
 
 
+@pytest.mark.gen_test
+async def test_connections_that_were_one_too_many_are_counted_by_their_bound(
+    io_loop: IOLoop, tmp_path: Path
+) -> None:
+    house = House(tmp_path, metrics=ON, limits={"connections_per_user": 1})
+    await house.start()
+    ann = await house.enter("ann")
+    with pytest.raises(Refusal):
+        await house.again(ann)
+    found = await samples(house)
+    assert found["tornadochat_connections_refused_total", "connections_per_user"] == 1
+    assert found["tornadochat_connections_refused_total", "connections"] == 0
+    await house.close()
+
+
 @pytest.mark.gen_test(timeout=20)
 async def test_a_reader_that_stops_shows_as_one(io_loop: IOLoop, house: House) -> None:
     bob = await house.enter("bob")
@@ -306,17 +320,7 @@ def test_a_histogram_counts_a_value_at_or_below_its_bound() -> None:
 
 @pytest.mark.gen_test
 async def test_every_family_is_named_as_prometheus_wants_it(house: House) -> None:
-    app = house.app
-    assert app._log is not None
-    for family in app_metrics.families(
-        store=app.store,
-        hub=app.hub,
-        doorway=app.doorway,
-        catch_up=app.catch_up,
-        presence=app.presence,
-        log=app._log,
-        rates=app.rates,
-    ):
+    for family in house.app._families():
         assert re.fullmatch(r"tornadochat_[a-z_]+", family.name)
         assert family.meaning.endswith(".")
         assert not family.name.endswith("_total"), "the library adds it"

@@ -158,6 +158,7 @@ class App:
             presence=self.presence,
             log=self._log,
             rates=self.rates,
+            server=self._server,
         )
 
     def _listen(self) -> list[socket.socket]:

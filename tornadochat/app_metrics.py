@@ -15,8 +15,10 @@ from tornadochat.config import Metrics
 from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.hub import Hub
 from tornadochat.errors import Close, Code
+from tornadochat.http.server import Server
 from tornadochat.metrics import Family, Lag
 from tornadochat.models import Door
+from tornadochat.places import Full
 from tornadochat.rates import Rates
 from tornadochat.service.log import Log
 from tornadochat.service.presence import Presence
@@ -38,13 +40,14 @@ def families(
     presence: Presence,
     log: Log,
     rates: Rates,
+    server: Server,
 ) -> list[Family]:
     """All of them but those of the loop and the process."""
     return [
         *_doors(doorway, hub),
         *_traffic(doorway, log, presence),
         *_readers(hub, catch_up),
-        *_limits(rates),
+        *_limits(rates, server, doorway),
         *_storing(store),
     ]
 
@@ -137,15 +140,26 @@ def _readers(hub: Hub, catch_up: CatchUp) -> list[Family]:
     ]
 
 
-def _limits(rates: Rates) -> list[Family]:
+def _limits(rates: Rates, server: Server, doorway: Doorway) -> list[Family]:
+    def refused() -> dict[str, float]:
+        met = server.places.refused + doorway.places.refused
+        return {**_all(tuple(Full), met), "connections_per_user": doorway.arrivals.refused}
+
     return [
+        Family(
+            "tornadochat_connections_refused",
+            "counter",
+            "Connections that were one too many, by the bound they met.",
+            refused,
+            "limit",
+        ),
         Family(
             "tornadochat_rate_limit_hits",
             "counter",
             "How often each rate has refused; links closed for going on are closes of flooding.",
             lambda: rates.hits,
             "rate",
-        )
+        ),
     ]
 
 
