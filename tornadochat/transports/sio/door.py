@@ -151,7 +151,12 @@ class Link:
         """The CONNECT packet has been sent: everything else may follow."""
         if self._arrival is not None and not self._gone:
             self._socket.shortcut = self._take_shortcut
-            self._welcome = asyncio.ensure_future(self._doorway.welcome(self._arrival, self._inbox))
+            self._welcome = asyncio.ensure_future(self._greet(self._arrival))
+
+    async def _greet(self, arrival: Arrival) -> None:
+        await self._doorway.welcome(arrival, self._inbox)
+        # Kept as long as it is under way: some hundred bytes.
+        self._welcome = None
 
     def take(self, name: str, arguments: list[Any], ack: int | None) -> None:
         """Takes an event of the client as a command."""
