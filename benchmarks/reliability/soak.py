@@ -19,6 +19,7 @@ from benchmarks import machine
 from benchmarks.load.link import Door, Link, LinkError, open_all
 from benchmarks.reliability.common import MIB, Options, Row, ServerProcess, text
 from benchmarks.reliability.slope import Slope, slope
+from benchmarks.scenarios.catalogue import LIMITS
 
 CLIENTS = 500
 MINUTES = 30.0
@@ -291,7 +292,10 @@ def _leftovers(base: dict[str, int], left: dict[str, int]) -> Row:
 def run(options: Options, say: Say = print) -> list[Row]:
     """The figure."""
     with tempfile.TemporaryDirectory(prefix="tornadochat-soak-") as folder:
-        server = ServerProcess(Path(folder), tree=options.tree, module="benchmarks.reliability.observed")
+        # Five hundred who come and go all the time from one address: raised, never switched off.
+        server = ServerProcess(
+            Path(folder), LIMITS, tree=options.tree, module="benchmarks.reliability.observed"
+        )
         try:
             server.start()
             return asyncio.run(soak(server, options, say))
