@@ -11,6 +11,7 @@ from tests.support.house import House
 from tests.support.wire import FrameLink, frame
 from tornadochat.buckets import Rate
 from tornadochat.config_rates import RateLimits
+from tornadochat.errors import Code
 from tornadochat.transports import framing
 
 CLOSE, PONG = 0x8, 0xA
@@ -52,7 +53,7 @@ async def nobody_left(house: House) -> None:
         while house.app.doorway.open.total() or list(house.app.hub):
             await asyncio.sleep(0.01)
     assert house.app.doorway.places.taken == 0
-    assert house.app.doorway.sign_ins["internal"] == 0
+    assert house.app.doorway.sign_ins[Code.internal] == 0
 
 
 @pytest.mark.gen_test(timeout=20)
@@ -79,7 +80,7 @@ async def test_who_is_refused_when_the_goodbye_is_here_already(
 @pytest.mark.parametrize("kind", ["refusals", "pings"])
 @pytest.mark.gen_test(timeout=20)
 async def test_who_floods_when_the_goodbye_is_here_already(build: Build, engine: str, kind: str) -> None:
-    house = await build(limits={"rates": RateLimits(**{kind: Rate(MANY, 60.0)})})
+    house = await build(limits={"rates": RateLimits.model_validate({kind: Rate(MANY, 60.0)})})
     flood = {"refusals": text(event="typing"), "pings": frame(b"", PONG)}[kind]
     await say(house, *[flood] * (MANY + 5), GOODBYE)
     await nobody_left(house)

@@ -284,8 +284,8 @@ class RawSocket(FramedWebSocketHandler):
         self._signing_in = asyncio.ensure_future(self._arrive(data, self._transport, self._inbox))
 
     async def _arrive(self, data: ConnectData, transport: RawTransport, inbox: Inbox) -> None:
-        if inbox.closed:
-            # By a close frame right behind: nobody waits for an answer.
+        if not self._live:
+            # A close frame was right behind: nobody waits for an answer.
             return
         try:
             arrival = await self._doorway.admit(data, transport)

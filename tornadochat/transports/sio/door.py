@@ -30,6 +30,7 @@ from tornadochat.transports.sio.shortcut import read_command
 from tornadochat.transports.sio.socket import EngineSocket, Way
 
 DISCONNECT: Final = "41"
+DEFAULT_NAMESPACE: Final = "/"
 SECRET_IN_URL: Final = Refusal(400, 3, "A sessionID must not be in a URL")
 BUSY: Final = 3
 """The code of the reference server for a request that it does not take."""
@@ -160,6 +161,10 @@ class Link:
             data = ChatError(Code.invalid, expected="one object")
         self._inbox.take(name, data, ack)
 
+    def refused(self) -> None:
+        """Something was of no use, and is counted with what is refused."""
+        self._inbox.meter.refused()
+
     def _take_shortcut(self, frame: str) -> asyncio.Future[None] | Literal[Way.LONG] | None:
         command = read_command(frame)
         return Way.LONG if command is None else self._inbox.take(*command)
@@ -213,7 +218,13 @@ class ChatServer(SocketIOServer):
     async def _handle_connect(self, eio_sid: str, namespace: str, data: dict[str, Any] | None) -> None:
         await super()._handle_connect(eio_sid, namespace, data)
         if (link := self._links.get(eio_sid)) is not None:
-            link.welcome()
+            # Whoever asks for another namespace is told that there is none, and remains who he was.
+            link.welcome() if namespace == DEFAULT_NAMESPACE else link.refused()
+
+    async def _handle_ack(self, eio_sid: str, namespace: str, id: int, data: list[Any]) -> None:
+        # Nobody is ever asked for one.
+        if (link := self._links.get(eio_sid)) is not None:
+            link.refused()
 
     async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: list[Any]) -> None:
         if (link := self._links.get(eio_sid)) is not None:
