@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
@@ -19,6 +20,7 @@ from tornadochat.app import App
 from tornadochat.buckets import Rate
 from tornadochat.config import Config, Metrics, Server, Store
 from tornadochat.config_rates import RateLimits
+from tornadochat.http.server import Patience
 from tornadochat.metrics import Histogram
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -324,3 +326,16 @@ async def test_every_family_is_named_as_prometheus_wants_it(house: House) -> Non
         assert re.fullmatch(r"tornadochat_[a-z_]+", family.name)
         assert family.meaning.endswith(".")
         assert not family.name.endswith("_total"), "the library adds it"
+
+
+@pytest.mark.gen_test
+async def test_who_asks_nothing_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tornadochat.http.metrics.PATIENCE", Patience(first=0.1))
+    house = House(tmp_path, metrics=ON)
+    await house.start()
+    assert house.app.metrics_url is not None
+    port = urlsplit(house.app.metrics_url).port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    await house.close()

@@ -133,6 +133,9 @@ class RawSocket(FramedWebSocketHandler):
             self.set_status(426)
             self.set_header("Upgrade", "websocket")
             self.finish("this is a WebSocket endpoint\n")
+        elif not self._doorway.origins.allows(self.request):
+            # Before anything is counted: a page could use up what the address of its visitors may do.
+            raise HTTPError(403)
         elif (refusal := self._doorway.refusal(self.address)) is not None:
             status, reason, seconds = refusal
             self.set_header("Retry-After", str(seconds))
