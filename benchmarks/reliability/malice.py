@@ -122,6 +122,9 @@ def attacks(seed: int, kind: str, count: int) -> Iterator[Attack]:
         yield Attack(kind, sends, chance.random() < 0.1)
 
 
+_GOODBYE: Final = frame(b"\x03\xe8", CLOSE)
+
+
 def _broken_frame(chance: random.Random) -> bytes:
     """What no WebSocket may carry, or not here."""
     noise = chance.randbytes(chance.randint(0, 40))
@@ -173,11 +176,17 @@ def _encoded(text: str) -> bytes:
 
 
 def _raw_frame(chance: random.Random) -> bytes:
-    return _broken_frame(chance) if chance.random() < 0.15 else frame(_encoded(_raw_text(chance)))
+    return _ending(chance, frame(_encoded(_raw_text(chance))))
 
 
 def _packet_frame(chance: random.Random) -> bytes:
-    return _broken_frame(chance) if chance.random() < 0.15 else frame(_encoded(_packet_text(chance)))
+    return _ending(chance, frame(_encoded(_packet_text(chance))))
+
+
+def _ending(chance: random.Random, whole: bytes) -> bytes:
+    """The frame, or one that breaks the link; now and then it is the last, with the goodbye right behind."""
+    sent = _broken_frame(chance) if chance.random() < 0.15 else whole
+    return sent * chance.choice((1, 1, 70)) + _GOODBYE if chance.random() < 0.05 else sent
 
 
 def _body(chance: random.Random) -> bytes:
