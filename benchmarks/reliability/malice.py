@@ -123,6 +123,7 @@ def attacks(seed: int, kind: str, count: int) -> Iterator[Attack]:
 
 
 _GOODBYE: Final = frame(b"\x03\xe8", CLOSE)
+_SIGN_IN: Final = frame(b'{"event":"connect","data":{"username":"hasty"}}')
 
 
 def _broken_frame(chance: random.Random) -> bytes:
@@ -176,17 +177,18 @@ def _encoded(text: str) -> bytes:
 
 
 def _raw_frame(chance: random.Random) -> bytes:
-    return _ending(chance, frame(_encoded(_raw_text(chance))))
+    if chance.random() < 0.1:
+        # Much in one breath, the goodbye among it: what is answered last has nobody left to hear it.
+        before = chance.choice((b"", frame(b'{"event":"typing"}') * 70, frame(b"", PONG) * 150))
+        return before + chance.choice((_SIGN_IN, frame(b"x"), frame(_encoded(_raw_text(chance))))) + _GOODBYE
+    return _broken_frame(chance) if chance.random() < 0.15 else frame(_encoded(_raw_text(chance)))
 
 
 def _packet_frame(chance: random.Random) -> bytes:
-    return _ending(chance, frame(_encoded(_packet_text(chance))))
-
-
-def _ending(chance: random.Random, whole: bytes) -> bytes:
-    """The frame, or one that breaks the link; now and then it is the last, with the goodbye right behind."""
-    sent = _broken_frame(chance) if chance.random() < 0.15 else whole
-    return sent * chance.choice((1, 1, 70)) + _GOODBYE if chance.random() < 0.05 else sent
+    if chance.random() < 0.1:
+        before = chance.choice((b"", frame(b"430[]") * 70, frame(b"", PONG) * 150))
+        return before + frame(_encoded(_packet_text(chance))) + _GOODBYE
+    return _broken_frame(chance) if chance.random() < 0.15 else frame(_encoded(_packet_text(chance)))
 
 
 def _body(chance: random.Random) -> bytes:
