@@ -165,6 +165,10 @@ class Link:
         """Something was of no use, and is counted with what is refused."""
         self._inbox.meter.refused()
 
+    def late(self) -> None:
+        """It has not signed in in time, and ends for that."""
+        self._doorway.ending(self.transport, Close.not_identified)
+
     def _take_shortcut(self, frame: str) -> asyncio.Future[None] | Literal[Way.LONG] | None:
         command = read_command(frame)
         return Way.LONG if command is None else self._inbox.take(*command)
@@ -190,10 +194,12 @@ class Link:
 
     def _refused(self, refusal: ChatError) -> Refused:
         self._doorway.sign_ins[refusal.code] += 1
-        if ERRORS[refusal.code].retryable and refusal.code is not Code.too_many_connections:
+        why = Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized
+        self._doorway.ending(self.transport, why)
+        if why is Close.try_later and refusal.code is not Code.too_many_connections:
             # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back. Of too
             # many connections somebody has to close one first, who has to be told.
-            self.transport.close(Close.try_later)
+            self.transport.close(why)
         return Refused(refusal.message, msgspec.to_builtins(refusal.wire()))
 
 
@@ -225,6 +231,11 @@ class ChatServer(SocketIOServer):
         # Nobody is ever asked for one.
         if (link := self._links.get(eio_sid)) is not None:
             link.refused()
+
+    def _give_up(self, eio_sid: str) -> None:
+        if (link := self._links.get(eio_sid)) is not None:
+            link.late()
+        super()._give_up(eio_sid)
 
     async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: list[Any]) -> None:
         if (link := self._links.get(eio_sid)) is not None:
