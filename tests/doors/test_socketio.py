@@ -283,3 +283,10 @@ async def test_asking_for_another_namespace_changes_nothing_here_and_is_no_way_t
     bob.send("430[]")
     assert await bob.next() == "41"
     assert house.app.rates.floods == 1
+
+
+@pytest.mark.gen_test
+async def test_nothing_of_the_request_is_kept_as_long_as_the_session(house: House) -> None:
+    bob = Packets()
+    await bob.enter(house, username="bob")
+    assert list(house.app.socketio.environ.values()) == [{}]

@@ -218,7 +218,8 @@ class ChatServer(SocketIOServer):
         self._links: dict[str, Link] = {}
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, environ)
+        # The chat asks nothing of the request; its headers, up to 16 KiB, would be kept with the session.
+        await super()._handle_eio_connect(eio_sid, {})
         self._link(eio_sid)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: dict[str, Any] | None) -> None:
