@@ -46,6 +46,8 @@ from tornadochat.transports.sio.door import ChatServer, chat_handler
 
 TOUCH_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 24 * 3600.0
+READY_SECONDS: Final = 1.0
+"""For so long a store that took a write counts as writable: anybody may ask, and each look is a commit."""
 SETTLE_SHARE, CLOSE_SHARE, FAREWELL_SHARE = 0.4, 0.2, 0.2
 """Of `limits.drain`: the longest for what was taken, for telling all clients to come back, and for their
 goodbyes before TCP connections are cut."""
@@ -75,6 +77,8 @@ class App:
         self._log: Log | None = None
         self._outside: Outside | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[bool] | None = None
+        self._writable_until = 0.0
 
     async def start(self) -> None:
         """Opens the store, builds the house, listens.
@@ -273,7 +277,17 @@ class App:
     async def _ready(self) -> str | None:
         if self.doorway.draining:
             return "draining"
-        return None if await self.store.writable() else "the store is not writable"
+        return None if await self._writable() else "the store is not writable"
+
+    async def _writable(self) -> bool:
+        if time.monotonic() < self._writable_until:
+            return True
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self.store.writable())
+        writable = await asyncio.shield(self._looking)
+        if writable:
+            self._writable_until = time.monotonic() + READY_SECONDS
+        return writable
 
     async def _keep(self) -> None:
         """The housekeeping that nobody waits for."""
