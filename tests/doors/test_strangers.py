@@ -133,7 +133,7 @@ async def test_switched_off_a_stranger_stays(build: Build, stage: str) -> None:
     peer = await Peer.connect(house.app.port)
     await STAGES[stage](peer)
     with pytest.raises(TimeoutError):
-        await gone(peer, 3 * IDENTIFY)
+        await gone(peer, 4 * IDENTIFY)
     await peer.close()
 
 

@@ -107,6 +107,7 @@ class RawSocket(FramedWebSocketHandler):
         self._doorway = doorway
         self._credentials: ConnectData | None = None
         self._since: str | None = None
+        self._asked = False  # to be signed in, with success or not yet
         self._signing_in: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
         self._identify: asyncio.TimerHandle | None = None
@@ -187,13 +188,13 @@ class RawSocket(FramedWebSocketHandler):
         return None if gate is None else heartbeat.hold(gate)
 
     def _take(self, text: str, inbox: Inbox) -> asyncio.Future[None] | None:
-        if self._signing_in is not None and (command := read_command(text)) is not None:
+        if self._asked and (command := read_command(text)) is not None:
             return inbox.take(*command)
         try:
             frame = read(text)
         except BadFrame as refusal:
             return self._bad(refusal, inbox)
-        if self._signing_in is None:
+        if not self._asked:
             self._first(frame, inbox)
             return inbox.readable()
         if frame.event == "connect":
@@ -254,7 +255,7 @@ class RawSocket(FramedWebSocketHandler):
         return ConnectData(username=username, sessionID=session, since=self._since)
 
     def _bad(self, refusal: BadFrame, inbox: Inbox) -> asyncio.Future[None] | None:
-        if self._signing_in is not None:
+        if self._asked:
             # Refusals, too: nothing is answered before the connection has its `session`.
             plain = ChatError(refusal.code, field=refusal.field, expected=refusal.expected)
             return inbox.take(None, plain, refusal.id)
@@ -284,12 +285,11 @@ class RawSocket(FramedWebSocketHandler):
     def _sign_in(self, data: ConnectData) -> None:
         if self._identify is not None:
             self._identify.cancel()
+        self._asked = True
+        # The link may be gone before the task begins.
         self._signing_in = asyncio.ensure_future(self._arrive(data, self._transport, self._inbox))
 
     async def _arrive(self, data: ConnectData, transport: RawTransport, inbox: Inbox) -> None:
-        if not self._live:
-            # A close frame was right behind: nobody waits for an answer.
-            return
         try:
             arrival = await self._doorway.admit(data, transport)
         except ChatError as refusal:
@@ -304,6 +304,9 @@ class RawSocket(FramedWebSocketHandler):
             else:
                 self._arrival = arrival
                 await self._doorway.welcome(arrival, inbox)
+        finally:
+            # Kept as long as it is under way: some hundred bytes.
+            self._signing_in = None
 
     def _refuse(self, refusal: ChatError) -> None:
         self._doorway.sign_ins[refusal.code] += 1

@@ -151,9 +151,14 @@ class Link:
     def welcome(self) -> None:
         """The CONNECT packet has been sent: everything else may follow."""
         # Once, also where a CONNECT of the link before this one comes to its end only now.
-        if self._arrival is not None and self._welcome is None and not self._gone:
+        if self._arrival is not None and self._socket.shortcut is None and not self._gone:
             self._socket.shortcut = self._take_shortcut
-            self._welcome = asyncio.ensure_future(self._doorway.welcome(self._arrival, self._inbox))
+            self._welcome = asyncio.ensure_future(self._greet(self._arrival))
+
+    async def _greet(self, arrival: Arrival) -> None:
+        await self._doorway.welcome(arrival, self._inbox)
+        # Kept as long as it is under way: some hundred bytes.
+        self._welcome = None
 
     def take(self, name: str, arguments: list[Any], ack: int | None) -> None:
         """Takes an event of the client as a command."""
