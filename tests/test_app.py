@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -12,12 +13,30 @@ from tornado.ioloop import IOLoop
 from tests.support.clients import DOORS, RawClient
 from tests.support.house import House
 from tests.support.process import ServerProcess
+from tornadochat.store import Store
 
 
 async def get(url: str) -> tuple[int, str]:
     """Status and body."""
     response = await AsyncHTTPClient().fetch(url, raise_error=False)
     return response.code, response.body.decode()
+
+
+class Asked:
+    """A store that counts how often it is asked whether it can be written to, and says what it is told to."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.times = 0
+        self.well = True
+
+    async def writable(self) -> bool:
+        self.times += 1
+        await asyncio.sleep(0.05)
+        return self.well
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 @pytest.fixture
@@ -38,6 +57,25 @@ async def test_the_probes_answer_and_the_contract_is_served(house: House) -> Non
     status, body = await get(f"{house.url}/")
     assert f"ws://127.0.0.1:{house.app.port}/ws?username=bob" in body
     assert (await get(f"{house.url}/nowhere"))[0] == 404
+    await house.close()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_however_many_ask_whether_it_is_ready_the_disk_is_asked_once_a_second(house: House) -> None:
+    asked = Asked(house.app.store)
+    house.app.store = cast(Store, asked)
+    url = f"{house.url}/readyz"
+    answers = await asyncio.gather(*(get(url) for _ in range(10)))
+    answers += [await get(url) for _ in range(10)]
+    assert set(answers) == {(200, "ready\n")}
+    # One more, should a busy machine need more than a second for all of that.
+    assert asked.times in (1, 2)
+    # What is not well is looked at again by everybody, so that it is told at once when it is.
+    house.app._writable_until = 0.0
+    asked.well = False
+    assert [(await get(url))[0] for _ in range(2)] == [503, 503]
+    asked.well = True
+    assert (await get(url))[0] == 200
     await house.close()
 
 

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
@@ -15,10 +16,13 @@ from tornado.ioloop import IOLoop
 from tests.support.clients import RawClient, Refusal
 from tests.support.house import House
 from tests.support.process import free_port
+from tests.support.wire import FrameLink
 from tornadochat.app import App
 from tornadochat.buckets import Rate
 from tornadochat.config import Config, Metrics, Server, Store
 from tornadochat.config_rates import RateLimits
+from tornadochat.errors import Close
+from tornadochat.http.server import Patience
 from tornadochat.metrics import Histogram
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -185,6 +189,34 @@ async def test_links_that_the_server_ends_are_counted_by_reason_once(house: Hous
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("door", ["raw", "websocket", "polling"])
+async def test_a_refused_sign_in_ends_its_link_for_the_same_reason_at_both_doors(
+    house: House, door: str
+) -> None:
+    for _ in range(2):
+        with pytest.raises(Refusal):
+            await house.connect(door, sessionID="of nobody")
+    found = await until(house, "tornadochat_links", "raw" if door == "raw" else "socketio", 0)
+    assert found["tornadochat_closes_total", "unauthorized"] == 2
+    assert found["tornadochat_closes_total", "gone"] == 0
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("path", ["/ws", "/socket.io/?EIO=4&transport=websocket"])
+async def test_who_does_not_sign_in_in_time_is_not_said_to_have_gone(tmp_path: Path, path: str) -> None:
+    house = House(tmp_path, limits={"identify": 0.2})
+    await house.start()
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    await loop.create_connection(
+        lambda: FrameLink(path, lambda _: None, over.set), "127.0.0.1", house.app.port
+    )
+    await asyncio.wait_for(over.wait(), 5)
+    assert house.app.doorway.closes == {Close.not_identified: 1}
+    await house.close()
+
+
+@pytest.mark.gen_test
 async def test_packets_that_are_no_socket_io_are_a_violation(house: House) -> None:
     client = house.client("websocket")
     await client.connect(username="ann")
@@ -324,3 +356,16 @@ async def test_every_family_is_named_as_prometheus_wants_it(house: House) -> Non
         assert re.fullmatch(r"tornadochat_[a-z_]+", family.name)
         assert family.meaning.endswith(".")
         assert not family.name.endswith("_total"), "the library adds it"
+
+
+@pytest.mark.gen_test
+async def test_who_asks_nothing_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tornadochat.http.metrics.PATIENCE", Patience(first=0.1))
+    house = House(tmp_path, metrics=ON)
+    await house.start()
+    assert house.app.metrics_url is not None
+    port = urlsplit(house.app.metrics_url).port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    await house.close()

@@ -181,10 +181,9 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
         async def stand_in(config: Config) -> None:
             body(config)
 
-        app, store = ModuleType("tornadochat.app"), ModuleType("tornadochat.store")
-        vars(app)["serve"], vars(store)["StoreError"] = stand_in, StoreError
-        monkeypatch.setattr(tornadochat, "app", app, raising=False)
-        for module in (app, store):
+        process, store = ModuleType("tornadochat.app_serve"), ModuleType("tornadochat.store")
+        vars(process)["serve"], vars(store)["StoreError"] = stand_in, StoreError
+        for module in (process, store):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr("tornadochat.logs.setup", lambda level, form: seen.append((level, form)))
         (tmp_path / "config.yaml").write_text("log: {level: error}")

@@ -37,7 +37,7 @@ async def talk(client: RawClient, acknowledged: list[int]) -> None:
 
 @pytest.mark.gen_test(timeout=60)
 async def test_a_disk_that_hangs_does_not_keep_the_process_from_ending_in_time(tmp_path: Path) -> None:
-    """The switch: without the bound on `stop` in `app.serve` it would take a minute. Proven by hand."""
+    """The switch: without the bound on `stop` in `app_serve.serve` it would take a minute. Proven by hand."""
     server = ServerProcess(tmp_path, limits__drain=f"{DRAIN}s")
     await server.start("tests.support.failpoints", "hanging_disk", str(STORED + 1))
     alice = RawClient(server.url)

@@ -171,10 +171,8 @@ async def test_on_a_slow_disk_replies_wait_and_nobody_else(tmp_path: Path) -> No
         assert 0.5 <= time.monotonic() - began < 5
         writing = asyncio.ensure_future(writer.write("late"))
         await asyncio.sleep(0.1)
-        began = time.monotonic()
         await AsyncHTTPClient().fetch(f"{server.url}/healthz")
-        assert time.monotonic() - began < 0.4
-        assert not writing.done()
+        assert not writing.done(), "an answer had to wait for the disk"
         assert await writing == ""
         assert await writer.stored() == writer.acknowledged
 

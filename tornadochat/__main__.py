@@ -97,13 +97,13 @@ def _serve(options: argparse.Namespace, path: Path, sets: Sequence[str]) -> int:
 
 def _run(config: Config) -> int:
     # Here and not above: these bring in Tornado, Socket.IO and SQLAlchemy, which --check does without.
-    from tornadochat import app
+    from tornadochat.app_serve import serve
     from tornadochat.store import StoreError
     from tornadochat.turns import new_event_loop
 
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(app.serve(config))
+            runner.run(serve(config))
     except (StoreError, OSError) as error:
         log.debug("the server ended with an error", exc_info=True)
         return _fail(" ".join(str(error).split()), STARTED_NOT)

@@ -1,13 +1,11 @@
 """The composition root: builds every box, joins them, starts and stops them.
 
-Only this module and `__main__` know concrete classes.
+Only this module and those beside it know concrete classes.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import socket
 import time
 from typing import Any, Final
@@ -15,9 +13,9 @@ from typing import Any, Final
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from tornadochat import __version__, capacity
+from tornadochat import capacity
 from tornadochat.app_metrics import Outside, families
-from tornadochat.config import Config, is_loopback
+from tornadochat.config import Config
 from tornadochat.contract import contract
 from tornadochat.delivery.catchup import CatchUp
 from tornadochat.delivery.connection import Connection
@@ -26,7 +24,6 @@ from tornadochat.errors import ChatError, Close
 from tornadochat.http.handlers import Alive, Contract, Missing, Readiness
 from tornadochat.http.pages import Asset, Page, load_pages
 from tornadochat.http.server import Patience, Server
-from tornadochat.interpreter import tune
 from tornadochat.metrics import Family
 from tornadochat.models import Batch, Millis
 from tornadochat.rates import Rates
@@ -49,9 +46,11 @@ from tornadochat.transports.sio.door import ChatServer, chat_handler
 
 TOUCH_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 24 * 3600.0
-SETTLE_SHARE, CLOSE_SHARE, FAREWELL_SHARE, STOP_SHARE = 0.4, 0.2, 0.2, 0.95
-"""Of `limits.drain`: the longest for what was taken, for telling all clients to come back, for their goodbyes
-before TCP connections are cut, and for everything together with the store."""
+READY_SECONDS: Final = 1.0
+"""For so long a store that took a write counts as writable: anybody may ask, and each look is a commit."""
+SETTLE_SHARE, CLOSE_SHARE, FAREWELL_SHARE = 0.4, 0.2, 0.2
+"""Of `limits.drain`: the longest for what was taken, for telling all clients to come back, and for their
+goodbyes before TCP connections are cut."""
 
 CLOSES_PER_SECOND: Final = 1000
 """Clients told to come back in one second, where there is time for so few."""
@@ -76,7 +75,10 @@ class App:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._log: Log | None = None
+        self._outside: Outside | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[bool] | None = None
+        self._writable_until = 0.0
 
     async def start(self) -> None:
         """Opens the store, builds the house, listens.
@@ -87,7 +89,6 @@ class App:
         per_address = config.limits.connections_per_address
         self._connections = _most_connections(config)
         sockets = self._listen()
-        self._outside: Outside | None = None
         try:
             if config.metrics.enabled:
                 self._outside = Outside(config.metrics)
@@ -276,7 +277,17 @@ class App:
     async def _ready(self) -> str | None:
         if self.doorway.draining:
             return "draining"
-        return None if await self.store.writable() else "the store is not writable"
+        return None if await self._writable() else "the store is not writable"
+
+    async def _writable(self) -> bool:
+        if time.monotonic() < self._writable_until:
+            return True
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self.store.writable())
+        writable = await asyncio.shield(self._looking)
+        if writable:
+            self._writable_until = time.monotonic() + READY_SECONDS
+        return writable
 
     async def _keep(self) -> None:
         """The housekeeping that nobody waits for."""
@@ -310,40 +321,3 @@ def _failed(connection: Connection, failure: Exception) -> None:
         _log.warning("connection %x could not be served from the log: %s", connection.id, failure.code)
         return
     _log.error("connection %x could not be served from the log", connection.id, exc_info=failure)
-
-
-async def serve(config: Config) -> None:
-    """Runs until SIGTERM or SIGINT; a second one of either ends the process at once.
-
-    Raises StoreError or OSError when it cannot start.
-    """
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-
-    def ask() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-            # Python's own answer to SIGINT would wait for threads, which may be waiting for the disk.
-            signal.signal(number, signal.SIG_DFL)
-        asked.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask)
-    capacity.raise_file_limit()
-    app = App(config)
-    await app.start()
-    tune(loop)
-    socketio, raw = app.urls
-    if not is_loopback(config.server.address):
-        _log.info("server.public: whoever can reach %s may become a user", config.server.address)
-    print(f"tornadochat {__version__} is ready: Socket.IO at {socketio}, raw WebSocket at {raw}", flush=True)
-    await asked.wait()
-    _log.info("stopping")
-    try:
-        await asyncio.wait_for(app.stop(), STOP_SHARE * config.limits.drain)
-    except TimeoutError:
-        _log.error("not everything could be stopped within %g s", config.limits.drain)
-        # A thread that reads from a disk which hangs cannot be told to stop, and Python would wait for it.
-        # What was acknowledged is stored; the rest is for the clients to send again.
-        logging.shutdown()
-        os._exit(0)

@@ -6,7 +6,7 @@ Everything is read when somebody asks; the labels are doors, codes and reasons, 
 import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import Any, Final, get_args
 
 from tornado.netutil import bind_sockets
 
@@ -24,9 +24,6 @@ from tornadochat.service.log import Log
 from tornadochat.service.presence import Presence
 from tornadochat.store import Store
 from tornadochat.transports.doorway import Doorway
-
-if TYPE_CHECKING:
-    from tornadochat.http.server import Server
 
 DOORS: Final[tuple[str, ...]] = get_args(Door)
 

@@ -98,7 +98,7 @@ class Meter:
         self.credit = [0, 0, 0, 0]
         self._rates = rates
         self._address = address
-        self._on_flood = on_flood
+        self._on_flood: Callable[[], None] | None = on_flood
         # Made when they are needed: most links never need most of them.
         self._buckets: dict[int, Bucket] | None = None
         self._promised: dict[int, float] | None = None
@@ -155,8 +155,11 @@ class Meter:
             self._flood()
 
     def _flood(self) -> None:
-        self._rates.floods += 1
-        self._on_flood()
+        # Once: what has been read already may go on for a while.
+        if (on_flood := self._on_flood) is not None:
+            self._on_flood = None
+            self._rates.floods += 1
+            on_flood()
 
 
 def limited(wait: float) -> ChatError:

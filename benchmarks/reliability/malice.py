@@ -122,6 +122,10 @@ def attacks(seed: int, kind: str, count: int) -> Iterator[Attack]:
         yield Attack(kind, sends, chance.random() < 0.1)
 
 
+_GOODBYE: Final = frame(b"\x03\xe8", CLOSE)
+_SIGN_IN: Final = frame(b'{"event":"connect","data":{"username":"hasty"}}')
+
+
 def _broken_frame(chance: random.Random) -> bytes:
     """What no WebSocket may carry, or not here."""
     noise = chance.randbytes(chance.randint(0, 40))
@@ -173,10 +177,17 @@ def _encoded(text: str) -> bytes:
 
 
 def _raw_frame(chance: random.Random) -> bytes:
+    if chance.random() < 0.1:
+        # Much in one breath, the goodbye among it: what is answered last has nobody left to hear it.
+        before = chance.choice((b"", frame(b'{"event":"typing"}') * 70, frame(b"", PONG) * 150))
+        return before + chance.choice((_SIGN_IN, frame(b"x"), frame(_encoded(_raw_text(chance))))) + _GOODBYE
     return _broken_frame(chance) if chance.random() < 0.15 else frame(_encoded(_raw_text(chance)))
 
 
 def _packet_frame(chance: random.Random) -> bytes:
+    if chance.random() < 0.1:
+        before = chance.choice((b"", frame(b"430[]") * 70, frame(b"", PONG) * 150))
+        return before + frame(_encoded(_packet_text(chance))) + _GOODBYE
     return _broken_frame(chance) if chance.random() < 0.15 else frame(_encoded(_packet_text(chance)))
 
 

@@ -484,3 +484,13 @@ async def test_a_right_sessionid_costs_no_guess(build: Build) -> None:
     ann = await house.enter("ann")
     for _ in range(5):
         await house.again(ann)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_pages_of_other_origins_use_up_nothing_of_their_visitors_address(build: Build) -> None:
+    house = await house_of(build, connects=THREE)
+    evil = {"Origin": "https://evil.example"}
+    for path in ("/ws", "/socket.io/?EIO=4&transport=websocket"):
+        statuses = [await upgrade_status(house.url + path, evil) for _ in range(4)]
+        assert statuses == [403] * 4
+    assert (await house.enter("ann")).session

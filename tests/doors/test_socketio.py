@@ -11,6 +11,8 @@ from tests.doors.conftest import Build
 from tests.support.clients import PATIENCE, upgrade_status
 from tests.support.house import House
 from tests.support.wire import FrameLink
+from tornadochat.buckets import Rate
+from tornadochat.config_rates import RateLimits
 
 
 class Packets:
@@ -266,3 +268,25 @@ async def test_one_post_of_many_packets_lets_others_have_their_turn(house: House
     counting.cancel()
     posting.cancel()
     assert turns > 50
+
+
+@pytest.mark.gen_test
+async def test_asking_for_another_namespace_changes_nothing_here_and_is_no_way_to_flood(build: Build) -> None:
+    house = await build(limits={"rates": RateLimits(refusals=Rate(5, 60.0))})
+    bob = Packets()
+    await bob.enter(house, username="bob")
+    for _ in range(5):
+        bob.send("40/other,")
+        assert await bob.next() == '44/other,{"message":"Invalid namespace"}'
+    bob.send('421["users"]')
+    assert (await bob.next()).startswith("431[")
+    bob.send("430[]")
+    assert await bob.next() == "41"
+    assert house.app.rates.floods == 1
+
+
+@pytest.mark.gen_test
+async def test_nothing_of_the_request_is_kept_as_long_as_the_session(house: House) -> None:
+    bob = Packets()
+    await bob.enter(house, username="bob")
+    assert list(house.app.socketio.environ.values()) == [{}]

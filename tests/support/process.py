@@ -30,12 +30,17 @@ class ServerProcess:
         self._config.write_text(f"store: {{url: 'sqlite:///{folder / 'chat.db'}'}}\n")
         self._log = folder / "server.log"
         CANARIES.watch(self._log)
-        self._settings = {"server.port": self.port} | {k.replace("__", "."): v for k, v in settings.items()}
+        self._settings = {"server__port": self.port} | settings
         self._process: Process | None = None
 
-    async def start(self, *program: str) -> None:
-        """Returns when it has printed its ready line; `program`: another module and its first words."""
-        sets = [word for key, value in self._settings.items() for word in ("--set", f"{key}={value}")]
+    async def start(self, *program: str, **settings: object) -> None:
+        """Returns when it has printed its ready line; `program`: another module and its first words.
+
+        From now on `settings` are in place of some of the first ones.
+        """
+        self._settings |= settings
+        given = [f"{key.replace('__', '.')}={value}" for key, value in self._settings.items()]
+        sets = [word for setting in given for word in ("--set", setting)]
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -41,7 +41,7 @@ class FrameLink(asyncio.Protocol):
         self._on_text = on_text
         self._on_lost = on_lost
         self._received = bytearray()
-        self._upgraded = False
+        self.upgraded = False
         self.close_code: int | None = None
         self.transport: asyncio.Transport
 
@@ -60,7 +60,7 @@ class FrameLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        if not self._upgraded:
+        if not self.upgraded:
             end = self._received.find(b"\r\n\r\n")
             if end < 0:
                 return
@@ -68,7 +68,7 @@ class FrameLink(asyncio.Protocol):
                 self.transport.abort()
                 return
             del self._received[: end + 4]
-            self._upgraded = True
+            self.upgraded = True
         while (frame := self._next()) is not None:
             self._frame(*frame)
 

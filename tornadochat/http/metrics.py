@@ -16,11 +16,13 @@ from prometheus_client.registry import Collector
 from tornado.web import Application
 
 from tornadochat.http.handlers import Alive, Missing, PlainHandler
-from tornadochat.http.server import Server
+from tornadochat.http.server import Patience, Server
 from tornadochat.metrics import Family, Histogram
 
 BODY_BYTES: Final = 1024
 """Nothing that is asked here has a body."""
+PATIENCE: Final = Patience(first=10.0, body=10.0, idle=300.0, unread=30.0)
+"""With scrapers, which come every few minutes at the least, by the same connection."""
 
 
 class Families(Collector):
@@ -72,4 +74,5 @@ def metrics_server(families: Iterable[Family]) -> Server:
     registry.register(Families(tuple(families)))
     ProcessCollector(registry=registry)
     routes: list[Any] = [(r"/metrics", Exposition, {"registry": registry}), (r"/healthz", Alive)]
-    return Server(Application(routes, default_handler_class=Missing), body_bytes=BODY_BYTES, trusted=())
+    application = Application(routes, default_handler_class=Missing)
+    return Server(application, body_bytes=BODY_BYTES, trusted=(), patience=PATIENCE)

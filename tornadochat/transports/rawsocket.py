@@ -111,7 +111,7 @@ class RawSocket(FramedWebSocketHandler):
         self._signing_in: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
         self._identify: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._live = False  # between `open` and `on_close`; only then are there the three above
         self.address = household(self.request.remote_ip or "")
 
     @property
@@ -134,6 +134,9 @@ class RawSocket(FramedWebSocketHandler):
             self.set_status(426)
             self.set_header("Upgrade", "websocket")
             self.finish("this is a WebSocket endpoint\n")
+        elif not self._doorway.origins.allows(self.request):
+            # Before anything is counted: a page could use up what the address of its visitors may do.
+            raise HTTPError(403)
         elif (refusal := self._doorway.refusal(self.address)) is not None:
             status, reason, seconds = refusal
             self.set_header("Retry-After", str(seconds))
@@ -154,6 +157,7 @@ class RawSocket(FramedWebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         """The upgrade is done: sign in by what the request carried, or wait for the first frame."""
         super().open(*args, **kwargs)
+        self._live = True
         self._transport = RawTransport(self, self._doorway.gather)
         self._inbox = self._doorway.inbox(self._transport)
         self._doorway.enter(self._transport)
@@ -173,38 +177,44 @@ class RawSocket(FramedWebSocketHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Takes a frame; what is returned is awaited before the next one is read."""
+        if not self._live:
+            return None
         if isinstance(message, bytes):
             self.end(UNSUPPORTED_DATA, "text frames only")
             return None
-        gate = self._take(message)
-        return None if gate is None else self._heartbeat.hold(gate)
+        # Whatever closes the link may find the peer's close frame waiting, and be in `on_close` at once.
+        heartbeat = self._heartbeat
+        gate = self._take(message, self._inbox)
+        return None if gate is None else heartbeat.hold(gate)
 
-    def _take(self, text: str) -> asyncio.Future[None] | None:
+    def _take(self, text: str, inbox: Inbox) -> asyncio.Future[None] | None:
         if self._asked and (command := read_command(text)) is not None:
-            return self._inbox.take(*command)
+            return inbox.take(*command)
         try:
             frame = read(text)
         except BadFrame as refusal:
-            return self._bad(refusal)
+            return self._bad(refusal, inbox)
         if not self._asked:
-            self._first(frame)
-            return self._inbox.readable()
+            self._first(frame, inbox)
+            return inbox.readable()
         if frame.event == "connect":
-            return self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
-        return self._inbox.take(frame.event, frame.data or {}, frame.id)
+            return inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
+        return inbox.take(frame.event, frame.data or {}, frame.id)
 
     def on_ping(self, data: bytes) -> None:
         """It has been answered; so is a flood of them, in its way."""
-        self._inbox.meter.pinged()
+        if self._live:
+            self._inbox.meter.pinged()
 
     def on_pong(self, data: bytes) -> None:
         """The link lives."""
-        self._inbox.meter.pinged()
-        self._heartbeat.pong()
+        if self._live:
+            self._heartbeat.pong()
+            self._inbox.meter.pinged()
 
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
-        if self._closed:
+        if not self._live:
             return
         self._doorway.ending(self._transport, reason)
         self._inbox.close()
@@ -215,7 +225,10 @@ class RawSocket(FramedWebSocketHandler):
 
     def on_close(self) -> None:
         """The link is gone: in this very turn the hub forgets it."""
-        self._closed = True
+        if not self._live:
+            # It never was one: a request that was refused, and whose answer nobody took.
+            return
+        self._live = False
         self._heartbeat.end()
         if self._identify is not None:
             self._identify.cancel()
@@ -241,24 +254,25 @@ class RawSocket(FramedWebSocketHandler):
             return None
         return ConnectData(username=username, sessionID=session, since=self._since)
 
-    def _bad(self, refusal: BadFrame) -> asyncio.Future[None] | None:
+    def _bad(self, refusal: BadFrame, inbox: Inbox) -> asyncio.Future[None] | None:
         if self._asked:
             # Refusals, too: nothing is answered before the connection has its `session`.
             plain = ChatError(refusal.code, field=refusal.field, expected=refusal.expected)
-            return self._inbox.take(None, plain, refusal.id)
+            return inbox.take(None, plain, refusal.id)
         self._doorway.count(refusal)
         self._transport.reply(None, refusal.id, refusal)
-        self._inbox.meter.refused()
         if refusal.foreign:
             self._transport.close(Close.violation)
-        return self._inbox.readable()
+        else:
+            inbox.meter.refused()
+        return inbox.readable()
 
-    def _first(self, frame: RawFrame) -> None:
+    def _first(self, frame: RawFrame, inbox: Inbox) -> None:
         if frame.event != "connect":
             refusal = ChatError(Code.not_connected, field="event", expected="connect")
             self._doorway.count(refusal)
             self._transport.reply(frame.event, frame.id, refusal)
-            self._inbox.meter.refused()
+            inbox.meter.refused()
             return
         try:
             data = parse_connect(frame.data or {})
@@ -273,9 +287,9 @@ class RawSocket(FramedWebSocketHandler):
             self._identify.cancel()
         self._asked = True
         # The link may be gone before the task begins.
-        self._signing_in = asyncio.ensure_future(self._arrive(data, self._transport))
+        self._signing_in = asyncio.ensure_future(self._arrive(data, self._transport, self._inbox))
 
-    async def _arrive(self, data: ConnectData, transport: RawTransport) -> None:
+    async def _arrive(self, data: ConnectData, transport: RawTransport, inbox: Inbox) -> None:
         try:
             arrival = await self._doorway.admit(data, transport)
         except ChatError as refusal:
@@ -284,18 +298,19 @@ class RawSocket(FramedWebSocketHandler):
             self._refuse(incident(failure, "connect"))
         else:
             self._doorway.sign_ins["ok"] += 1
-            if self._closed:
+            if inbox.closed:
+                # The link has ended meanwhile, or been told to.
                 self._doorway.arrivals.leave(arrival.connection)
             else:
                 self._arrival = arrival
-                await self._doorway.welcome(arrival, self._inbox)
+                await self._doorway.welcome(arrival, inbox)
         finally:
             # Kept as long as it is under way: some hundred bytes.
             self._signing_in = None
 
     def _refuse(self, refusal: ChatError) -> None:
         self._doorway.sign_ins[refusal.code] += 1
-        if self._closed:
+        if not self._live:
             return
         self._transport.send(events.error(refusal, "connect"))
         self._transport.close(Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized)

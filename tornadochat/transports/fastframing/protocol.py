@@ -131,7 +131,7 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
             if timer is not None:
                 timer.cancel()
         if self._heartbeat is not None:
-            self._heartbeat.stop()
+            self._heartbeat.end()
         self._tell()
 
     def cut(self) -> None:

@@ -30,6 +30,7 @@ from tornadochat.transports.sio.shortcut import read_command
 from tornadochat.transports.sio.socket import EngineSocket, Way
 
 DISCONNECT: Final = "41"
+DEFAULT_NAMESPACE: Final = "/"
 SECRET_IN_URL: Final = Refusal(400, 3, "A sessionID must not be in a URL")
 BUSY: Final = 3
 """The code of the reference server for a request that it does not take."""
@@ -149,7 +150,8 @@ class Link:
 
     def welcome(self) -> None:
         """The CONNECT packet has been sent: everything else may follow."""
-        if self._arrival is not None and not self._gone:
+        # Once, also where a CONNECT of the link before this one comes to its end only now.
+        if self._arrival is not None and self._socket.shortcut is None and not self._gone:
             self._socket.shortcut = self._take_shortcut
             self._welcome = asyncio.ensure_future(self._greet(self._arrival))
 
@@ -164,6 +166,14 @@ class Link:
         if len(arguments) > 1:
             data = ChatError(Code.invalid, expected="one object")
         self._inbox.take(name, data, ack)
+
+    def refused(self) -> None:
+        """Something was of no use, and is counted with what is refused."""
+        self._inbox.meter.refused()
+
+    def late(self) -> None:
+        """It has not signed in in time, and ends for that."""
+        self._doorway.ending(self.transport, Close.not_identified)
 
     def _take_shortcut(self, frame: str) -> asyncio.Future[None] | Literal[Way.LONG] | None:
         command = read_command(frame)
@@ -190,10 +200,12 @@ class Link:
 
     def _refused(self, refusal: ChatError) -> Refused:
         self._doorway.sign_ins[refusal.code] += 1
-        if ERRORS[refusal.code].retryable and refusal.code is not Code.too_many_connections:
+        why = Close.try_later if ERRORS[refusal.code].retryable else Close.unauthorized
+        self._doorway.ending(self.transport, why)
+        if why is Close.try_later and refusal.code is not Code.too_many_connections:
             # A CONNECT_ERROR would keep clients away; a transport that just ends lets them come back. Of too
             # many connections somebody has to close one first, who has to be told.
-            self.transport.close(Close.try_later)
+            self.transport.close(why)
         return Refused(refusal.message, msgspec.to_builtins(refusal.wire()))
 
 
@@ -212,13 +224,25 @@ class ChatServer(SocketIOServer):
         self._links: dict[str, Link] = {}
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, environ)
+        # The chat asks nothing of the request; its headers, up to 16 KiB, would be kept with the session.
+        await super()._handle_eio_connect(eio_sid, {})
         self._link(eio_sid)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: dict[str, Any] | None) -> None:
         await super()._handle_connect(eio_sid, namespace, data)
         if (link := self._links.get(eio_sid)) is not None:
-            link.welcome()
+            # Whoever asks for another namespace is told that there is none, and remains who he was.
+            link.welcome() if namespace == DEFAULT_NAMESPACE else link.refused()
+
+    async def _handle_ack(self, eio_sid: str, namespace: str, id: int, data: list[Any]) -> None:
+        # Nobody is ever asked for one.
+        if (link := self._links.get(eio_sid)) is not None:
+            link.refused()
+
+    def _give_up(self, eio_sid: str) -> None:
+        if (link := self._links.get(eio_sid)) is not None:
+            link.late()
+        super()._give_up(eio_sid)
 
     async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: list[Any]) -> None:
         if (link := self._links.get(eio_sid)) is not None:
