@@ -149,7 +149,8 @@ class Link:
 
     def welcome(self) -> None:
         """The CONNECT packet has been sent: everything else may follow."""
-        if self._arrival is not None and not self._gone:
+        # Once: a CONNECT for another namespace, which is refused, comes by here, too.
+        if self._arrival is not None and self._welcome is None and not self._gone:
             self._socket.shortcut = self._take_shortcut
             self._welcome = asyncio.ensure_future(self._doorway.welcome(self._arrival, self._inbox))
 

@@ -70,6 +70,13 @@ class SocketIOServer(socketio.AsyncServer):
             await self._handle_event(eio_sid, namespace, pkt.id, pkt.data)
         else:
             await self._handle_ack(eio_sid, namespace, pkt.id, pkt.data)
+            self._count_idle(eio_sid)
+
+    def _count_idle(self, eio_sid: str) -> None:
+        """What is no command costs work all the same, and whoever counts pings bounds it with them."""
+        socket = self.connection(eio_sid)
+        if socket is not None and socket.pinged is not None:
+            socket.pinged()
 
     def _decode(self, eio_sid: str, data: str | bytes) -> StrictPacket | None:
         """The packet that this message completes, or None while attachments are missing."""
@@ -111,6 +118,7 @@ class SocketIOServer(socketio.AsyncServer):
                 packet.CONNECT_ERROR, data={"message": INVALID_NAMESPACE}, namespace=namespace
             )
             await self._send_packet(eio_sid, refusal)
+            self._count_idle(eio_sid)
         if self.connected(eio_sid):
             self._dismiss_deadline(eio_sid)
         elif (socket := self.connection(eio_sid)) is not None:
