@@ -17,8 +17,8 @@ from tests.support.canaries import CANARIES
 from tests.support.process import START_SECONDS, free_port
 
 PATIENCE = 15.0
-LINK_LOST = r"net::ERR_|WebSocket connection to"
-"""What Chromium itself writes to the console when a server is not there."""
+LINK_LOST = r"net::ERR_|WebSocket connection to|WebSocket is already in CLOSING or CLOSED state"
+"""What Chromium itself writes to the console when a server is not there, or leaves while somebody writes."""
 
 
 class Server:

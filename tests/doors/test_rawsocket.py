@@ -309,3 +309,18 @@ async def test_one_who_is_logged_out_is_gone_for_others_before_answering_the_clo
     await leaving.write({"event": "logout"})
     assert await watcher.events.take("user disconnected", patience=1.0) == me
     leaving.resume_reading()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_who_leaves_in_the_turn_of_signing_in_troubles_nobody(house: House) -> None:
+    for _ in range(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", house.app.port)
+        writer.write(
+            b"GET /ws?username=hasty HTTP/1.1\r\nHost: chat\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        writer.transport.abort()
+    async with asyncio.timeout(5):
+        while house.app.doorway.sign_ins["ok"] < 5 or house.app.doorway.open["raw"]:
+            await asyncio.sleep(0.01)
+    assert list(house.app.hub) == []

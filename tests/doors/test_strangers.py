@@ -102,9 +102,9 @@ async def trickle(peer: Peer, data: bytes, times: int = 1) -> None:
             await asyncio.sleep(0.01)
 
 
-async def gone(peer: Peer) -> None:
+async def gone(peer: Peer, patience: float = SOON) -> None:
     """Reads until the end of the TCP connection."""
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(patience):
         try:
             while await peer.reader.read(65_536):
                 pass
@@ -133,7 +133,7 @@ async def test_switched_off_a_stranger_stays(build: Build, stage: str) -> None:
     peer = await Peer.connect(house.app.port)
     await STAGES[stage](peer)
     with pytest.raises(TimeoutError):
-        await gone(peer)
+        await gone(peer, 4 * IDENTIFY)
     await peer.close()
 
 

@@ -107,6 +107,7 @@ class RawSocket(FramedWebSocketHandler):
         self._doorway = doorway
         self._credentials: ConnectData | None = None
         self._since: str | None = None
+        self._asked = False  # to be signed in, with success or not yet
         self._signing_in: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
         self._identify: asyncio.TimerHandle | None = None
@@ -179,13 +180,13 @@ class RawSocket(FramedWebSocketHandler):
         return None if gate is None else self._heartbeat.hold(gate)
 
     def _take(self, text: str) -> asyncio.Future[None] | None:
-        if self._signing_in is not None and (command := read_command(text)) is not None:
+        if self._asked and (command := read_command(text)) is not None:
             return self._inbox.take(*command)
         try:
             frame = read(text)
         except BadFrame as refusal:
             return self._bad(refusal)
-        if self._signing_in is None:
+        if not self._asked:
             self._first(frame)
             return self._inbox.readable()
         if frame.event == "connect":
@@ -241,7 +242,7 @@ class RawSocket(FramedWebSocketHandler):
         return ConnectData(username=username, sessionID=session, since=self._since)
 
     def _bad(self, refusal: BadFrame) -> asyncio.Future[None] | None:
-        if self._signing_in is not None:
+        if self._asked:
             # Refusals, too: nothing is answered before the connection has its `session`.
             plain = ChatError(refusal.code, field=refusal.field, expected=refusal.expected)
             return self._inbox.take(None, plain, refusal.id)
@@ -270,11 +271,13 @@ class RawSocket(FramedWebSocketHandler):
     def _sign_in(self, data: ConnectData) -> None:
         if self._identify is not None:
             self._identify.cancel()
-        self._signing_in = asyncio.ensure_future(self._arrive(data))
+        self._asked = True
+        # The link may be gone before the task begins.
+        self._signing_in = asyncio.ensure_future(self._arrive(data, self._transport))
 
-    async def _arrive(self, data: ConnectData) -> None:
+    async def _arrive(self, data: ConnectData, transport: RawTransport) -> None:
         try:
-            arrival = await self._doorway.admit(data, self._transport)
+            arrival = await self._doorway.admit(data, transport)
         except ChatError as refusal:
             self._refuse(refusal)
         except Exception as failure:
@@ -286,6 +289,9 @@ class RawSocket(FramedWebSocketHandler):
             else:
                 self._arrival = arrival
                 await self._doorway.welcome(arrival, self._inbox)
+        finally:
+            # Kept as long as it is under way: some hundred bytes.
+            self._signing_in = None
 
     def _refuse(self, refusal: ChatError) -> None:
         self._doorway.sign_ins[refusal.code] += 1

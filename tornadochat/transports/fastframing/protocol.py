@@ -105,10 +105,12 @@ class PicowsProtocol(Inbound, WebSocketProtocol):
 
     def _forget(self, handler: Any) -> None:
         # Some kilobytes for each connection that would be kept as long as the handler: the stream that was
-        # given up hangs on the one, all that the browser sent and was answered on the other.
+        # given up hangs on the one, all that the browser sent and was answered on the other; what templates
+        # would need.
         request = handler.request
         request.connection = request.server_connection = None
         handler._headers = request.headers = HTTPHeaders()
+        handler.ui = None
 
     def attached(self, transport: asyncio.Transport) -> None:
         """The stream is there."""

@@ -152,7 +152,12 @@ class Link:
         # Once: a CONNECT for another namespace, which is refused, comes by here, too.
         if self._arrival is not None and self._welcome is None and not self._gone:
             self._socket.shortcut = self._take_shortcut
-            self._welcome = asyncio.ensure_future(self._doorway.welcome(self._arrival, self._inbox))
+            self._welcome = asyncio.ensure_future(self._greet(self._arrival))
+
+    async def _greet(self, arrival: Arrival) -> None:
+        await self._doorway.welcome(arrival, self._inbox)
+        # Kept as long as it is under way: some hundred bytes.
+        self._welcome = None
 
     def take(self, name: str, arguments: list[Any], ack: int | None) -> None:
         """Takes an event of the client as a command."""
