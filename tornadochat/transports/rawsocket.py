@@ -187,8 +187,9 @@ class RawSocket(FramedWebSocketHandler):
         except BadFrame as refusal:
             return self._bad(refusal)
         if not self._asked:
+            inbox = self._inbox
             self._first(frame)
-            return self._inbox.readable()
+            return inbox.readable()
         if frame.event == "connect":
             return self._inbox.take(frame.event, ChatError(Code.already_connected), frame.id)
         return self._inbox.take(frame.event, frame.data or {}, frame.id)
@@ -199,8 +200,9 @@ class RawSocket(FramedWebSocketHandler):
 
     def on_pong(self, data: bytes) -> None:
         """The link lives."""
-        self._inbox.meter.pinged()
+        # In this order: a flood ends the link, and may take the heartbeat with it.
         self._heartbeat.pong()
+        self._inbox.meter.pinged()
 
     def leave(self, reason: Close) -> None:
         """Says goodbye; what was sent and not yet carried out will not be."""
@@ -246,12 +248,14 @@ class RawSocket(FramedWebSocketHandler):
             # Refusals, too: nothing is answered before the connection has its `session`.
             plain = ChatError(refusal.code, field=refusal.field, expected=refusal.expected)
             return self._inbox.take(None, plain, refusal.id)
+        # Saying goodbye may end the link in this turn, where the peer has said it already: see `on_close`.
+        transport, inbox = self._transport, self._inbox
         self._doorway.count(refusal)
-        self._transport.reply(None, refusal.id, refusal)
-        self._inbox.meter.refused()
+        transport.reply(None, refusal.id, refusal)
+        inbox.meter.refused()
         if refusal.foreign:
-            self._transport.close(Close.violation)
-        return self._inbox.readable()
+            transport.close(Close.violation)
+        return inbox.readable()
 
     def _first(self, frame: RawFrame) -> None:
         if frame.event != "connect":
