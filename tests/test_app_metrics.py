@@ -12,13 +12,16 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.ioloop import IOLoop
 
+from tests.conftest import ExpectLog
 from tests.support.clients import RawClient, Refusal
 from tests.support.house import House
 from tests.support.process import free_port
+from tests.transports.peer import Peer
 from tornadochat.app import App
 from tornadochat.buckets import Rate
 from tornadochat.config import Config, Metrics, Server, Store
 from tornadochat.config_rates import RateLimits
+from tornadochat.http.metrics import CONNECTIONS
 from tornadochat.metrics import Histogram
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -324,3 +327,22 @@ async def test_every_family_is_named_as_prometheus_wants_it(house: House) -> Non
         assert re.fullmatch(r"tornadochat_[a-z_]+", family.name)
         assert family.meaning.endswith(".")
         assert not family.name.endswith("_total"), "the library adds it"
+
+
+@pytest.mark.gen_test
+async def test_a_crowd_at_the_port_of_the_metrics_takes_no_more_than_its_places(
+    house: House, expect_log: ExpectLog
+) -> None:
+    """Without that bound it takes the descriptors that the store needs; seen by hand with `ulimit -n 64`."""
+    expect_log("the port of the metrics takes 8 at a time")
+    assert house.app.metrics_url is not None
+    port = int(house.app.metrics_url.split(":")[2].partition("/")[0])
+    crowd = [await Peer.connect(port) for _ in range(CONNECTIONS + 1)]
+    # The last one is refused; those before it wait for an answer that they have not asked for.
+    await asyncio.wait_for(crowd[-1].response(), 5)
+    assert crowd[-1].status == 503
+    crowd[0].request("GET", "/healthz")
+    assert await asyncio.wait_for(crowd[0].response(), 5) == "alive\n"
+    for peer in crowd:
+        await peer.close()
+    await house.enter("ann")

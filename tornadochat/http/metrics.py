@@ -16,11 +16,18 @@ from prometheus_client.registry import Collector
 from tornado.web import Application
 
 from tornadochat.http.handlers import Alive, Missing, PlainHandler
-from tornadochat.http.server import Server
+from tornadochat.http.server import Patience, Server
 from tornadochat.metrics import Family, Histogram
+from tornadochat.places import Places
 
 BODY_BYTES: Final = 1024
 """Nothing that is asked here has a body."""
+
+CONNECTIONS: Final = 8
+"""Two scrapers, a probe, and what they left open."""
+
+PATIENCE: Final = Patience(first=10.0, body=10.0, idle=120.0, unread=30.0)
+"""Scrapers come again within a minute, and find their connection open."""
 
 
 class Families(Collector):
@@ -72,4 +79,12 @@ def metrics_server(families: Iterable[Family]) -> Server:
     registry.register(Families(tuple(families)))
     ProcessCollector(registry=registry)
     routes: list[Any] = [(r"/metrics", Exposition, {"registry": registry}), (r"/healthz", Alive)]
-    return Server(Application(routes, default_handler_class=Missing), body_bytes=BODY_BYTES, trusted=())
+    server = Server(
+        Application(routes, default_handler_class=Missing),
+        body_bytes=BODY_BYTES,
+        trusted=(),
+        patience=PATIENCE,
+    )
+    # Their descriptors are of those that are kept for the store, and a crowd here must not take them all.
+    server.places = Places(CONNECTIONS, full=f"the port of the metrics takes {CONNECTIONS} at a time")
+    return server
