@@ -127,7 +127,7 @@ class Link:
         self._inbox = doorway.inbox(self.transport)
         self._arrival: Arrival | None = None
         self._welcome: asyncio.Task[None] | None = None
-        self._gone = False
+        self._welcomed = self._gone = False
         doorway.enter(self.transport)
         socket.on_close = self.leave
         socket.readable = self._inbox.readable
@@ -150,7 +150,8 @@ class Link:
     def welcome(self) -> None:
         """The CONNECT packet has been sent: everything else may follow."""
         # Once: a CONNECT for another namespace, which is refused, comes by here, too.
-        if self._arrival is not None and self._welcome is None and not self._gone:
+        if self._arrival is not None and not self._welcomed and not self._gone:
+            self._welcomed = True
             self._socket.shortcut = self._take_shortcut
             self._welcome = asyncio.ensure_future(self._greet(self._arrival))
 
