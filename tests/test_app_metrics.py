@@ -13,15 +13,18 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.ioloop import IOLoop
 
+from tests.conftest import ExpectLog
 from tests.support.clients import RawClient, Refusal
 from tests.support.house import House
 from tests.support.process import free_port
 from tests.support.wire import FrameLink
+from tests.transports.peer import Peer
 from tornadochat.app import App
 from tornadochat.buckets import Rate
 from tornadochat.config import Config, Metrics, Server, Store
 from tornadochat.config_rates import RateLimits
 from tornadochat.errors import Close
+from tornadochat.http.metrics import CONNECTIONS
 from tornadochat.http.server import Patience
 from tornadochat.metrics import Histogram
 
@@ -369,3 +372,22 @@ async def test_who_asks_nothing_is_not_kept(tmp_path: Path, monkeypatch: pytest.
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
     await house.close()
+
+
+@pytest.mark.gen_test
+async def test_a_crowd_at_the_port_of_the_metrics_takes_no_more_than_its_places(
+    house: House, expect_log: ExpectLog
+) -> None:
+    """Without that bound it takes the descriptors that the store needs; seen by hand with `ulimit -n 64`."""
+    expect_log("the port of the metrics takes 8 at a time")
+    assert house.app.metrics_url is not None
+    port = int(house.app.metrics_url.split(":")[2].partition("/")[0])
+    crowd = [await Peer.connect(port) for _ in range(CONNECTIONS + 1)]
+    # The last one is refused; those before it wait for an answer that they have not asked for.
+    await asyncio.wait_for(crowd[-1].response(), 5)
+    assert crowd[-1].status == 503
+    crowd[0].request("GET", "/healthz")
+    assert await asyncio.wait_for(crowd[0].response(), 5) == "alive\n"
+    for peer in crowd:
+        await peer.close()
+    await house.enter("ann")

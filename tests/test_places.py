@@ -71,3 +71,8 @@ def test_after_a_minute_it_is_told_again() -> None:
 def test_one_kind_of_refusal_does_not_hide_another() -> None:
     due = Seldom(lambda: 5.0)
     assert [due("one"), due("one"), due("other")] == [True, False, True]
+
+
+def test_what_the_log_says_of_it_is_its_owner_s(expect_log: ExpectLog) -> None:
+    expect_log("connections are refused: the port of the metrics takes 8 at a time")
+    Places(0, full="the port of the metrics takes 8 at a time").refuse(ANN)

@@ -70,13 +70,18 @@ class Places:
         most_per_address: int | None = None,
         *,
         shared: Callable[[str], bool] = lambda address: False,
+        full: str = _WHY[Full.connections],
     ) -> None:
-        """`shared`: whether an address stands for many, as that of a trusted proxy does."""
+        """`shared`: whether an address stands for many, as that of a trusted proxy does.
+
+        `full`: what the log says where there is no place for anybody.
+        """
         self.taken = 0
         self.refused: Counter[Full] = Counter()
         self._most = most
         self._most_per_address = most_per_address
         self._shared = shared
+        self._why = {**_WHY, Full.connections: full}
         self._by_address: Counter[str] = Counter()
         self._due = Seldom()
 
@@ -86,7 +91,7 @@ class Places:
         if bound is not None:
             self.refused[bound] += 1
             if self._due(bound):
-                _log.warning("connections are refused: %s", _WHY[bound])
+                _log.warning("connections are refused: %s", self._why[bound])
         return bound
 
     def _met(self, address: str) -> Full | None:

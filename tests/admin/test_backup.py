@@ -145,7 +145,13 @@ def test_what_is_no_database_of_tornadochat_gives_no_backup(database: Path, targ
 def test_a_place_where_it_cannot_be_is_named(database: Path, target: Path) -> None:
     assert refusal(database, target.parent) == f"{target.parent}: Is a directory"
     told = refusal(database, target.parent / "none" / "x")
-    assert told.endswith(": No such file or directory") and "/none/" in told
+    assert told == f"{target.parent}/none: No such file or directory"
+
+
+def test_what_is_no_file_is_never_replaced(database: Path, target: Path) -> None:
+    os.mkfifo(target)
+    assert refusal(database, target, force=True) == f"{target}: is no file"
+    assert stat.S_ISFIFO(target.stat().st_mode)
 
 
 def test_a_full_disk_leaves_nothing_behind(database: Path, target: Path) -> None:

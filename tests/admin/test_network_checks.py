@@ -9,8 +9,10 @@ import pytest
 
 from tests.support.house import House
 from tests.support.process import free_port
-from tornadochat.admin.network_checks import check_network
+from tornadochat.admin.network_checks import check_metrics, check_network
 from tornadochat.admin.report import Finding
+
+HERE = ("127.0.0.1", 1)
 
 Streams = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -130,3 +132,37 @@ async def test_a_server_whose_doors_are_shut() -> None:
     assert found[3].text == "the upgrade is answered with 200"
     server.close()
     await server.wait_closed()
+
+
+async def of_metrics(port: int, address: str = "127.0.0.1", chat: tuple[str, int] = HERE) -> Finding:
+    return await asyncio.to_thread(lambda: check_metrics(address, port, chat=chat))
+
+
+@pytest.mark.gen_test
+async def test_metrics_that_are_told(tmp_path: Path) -> None:
+    port = free_port()
+    house = House(tmp_path, metrics={"enabled": True, "port": port})
+    await house.start()
+    assert await of_metrics(port) == Finding("ok", "metrics", f"told at 127.0.0.1 port {port}")
+    # What answers there is a chat, and tells none.
+    told = f"something else than tornadochat's metrics has 127.0.0.1 port {house.app.port}"
+    assert await of_metrics(house.app.port) == Finding("fault", "metrics", told)
+    await house.close()
+
+
+@pytest.mark.gen_test
+async def test_a_port_of_metrics_that_is_free() -> None:
+    port = free_port()
+    told = f"127.0.0.1 port {port} is free: no server runs there"
+    assert await of_metrics(port) == Finding("ok", "metrics", told)
+    assert (await of_metrics(0)).level == "ok"
+    assert (await of_metrics(port, "none.invalid")).level == "fault"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])
+@pytest.mark.gen_test
+async def test_metrics_on_the_port_of_the_chat(address: str) -> None:
+    port = free_port()
+    told = f"metrics.port is server.port, {port}; it has to be another one"
+    assert await of_metrics(port, address, ("127.0.0.1", port)) == Finding("fault", "metrics", told)
+    assert (await of_metrics(port, "127.0.0.2", ("127.0.0.1", port))).level == "ok"

@@ -72,6 +72,10 @@ def test_the_backup_is_the_database_and_what_was_there_is_kept(database: Path, s
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
 
 
+def test_a_folder_is_told_to_be_one(database: Path, source: Path) -> None:
+    assert refusal(database, source.parent) == f"{source.parent}: Is a directory"
+
+
 def test_the_restored_database_is_another_log_each_time(database: Path, source: Path) -> None:
     put(database, source)
     first = epoch(database)

@@ -303,6 +303,33 @@ async def test_so_is_a_flood_of_engine_io_pongs(build: Build) -> None:
     await page.gone()
 
 
+@pytest.mark.parametrize("packet", ["431[]", "40/admin,"])
+@pytest.mark.gen_test(timeout=20)
+async def test_so_is_one_of_packets_that_are_no_commands(build: Build, packet: str) -> None:
+    house = await house_of(build, refusals=Rate(50, 60.0))
+    page = Packets()
+    await page.enter(house, username="ann")
+    for _ in range(51):
+        page.send(packet)
+    while (answer := await page.next()) != "41":
+        assert answer == '44/admin,{"message":"Invalid namespace"}'
+    await page.gone()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_without_the_rate_those_packets_go_on(build: Build) -> None:
+    """The switch."""
+    house = await house_of(build, refusals=UNLIMITED)
+    page = Packets()
+    await page.enter(house, username="ann")
+    for _ in range(500):
+        page.send("431[]")
+    page.send('421["users"]')
+    assert (await page.next()).startswith("431[")
+    page.send("1")
+    await page.gone()
+
+
 @pytest.mark.gen_test(timeout=20)
 async def test_without_the_rate_pings_are_answered_for_ever(build: Build, engine: str) -> None:
     """The switch."""

@@ -10,6 +10,8 @@ from tornado.httpclient import AsyncHTTPClient
 from tests.doors.conftest import Build
 from tests.support.clients import PATIENCE, RawClient, upgrade_status
 from tests.support.house import House
+from tests.transports.peer import Peer, frame
+from tornadochat.transports.frames import CLOSE, PING, TEXT
 
 
 async def error_then_close(client: RawClient) -> tuple[dict[str, Any], int | None]:
@@ -324,3 +326,24 @@ async def test_who_leaves_in_the_turn_of_signing_in_troubles_nobody(house: House
         while house.app.doorway.sign_ins["ok"] < 5 or house.app.doorway.open["raw"]:
             await asyncio.sleep(0.01)
     assert list(house.app.hub) == []
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [(TEXT, b"[]")],
+        [*[(TEXT, b'{"event":"history"}')] * 200, (TEXT, b"[]")],
+        [(TEXT, b'{"event":"connect","data":{"username":""}}')],
+        [(PING, b"")] * 150,
+    ],
+)
+@pytest.mark.gen_test
+async def test_who_takes_leave_in_the_frame_after_a_final_mistake_is_no_fault(
+    house: House, frames: list[tuple[int, bytes]]
+) -> None:
+    """Both goodbyes meet in one turn: a traceback in the log would fail this."""
+    peer = await Peer.connect(house.app.port)
+    await peer.upgrade("/ws")
+    peer.writer.write(b"".join(frame(*one) for one in frames) + frame(CLOSE, b"\x03\xe8"))
+    await asyncio.wait_for(peer.ended(), PATIENCE)
+    await peer.close()

@@ -206,6 +206,19 @@ async def test_the_handshake_tells_the_limits(build: Build) -> None:
 
 
 @pytest.mark.gen_test
+async def test_who_is_refused_another_namespace_is_not_welcomed_again(house: House) -> None:
+    page = Packets()
+    await page.enter(house, username="ann")
+    for _ in range(3):
+        page.send("40/admin,{}")
+        assert await page.next() == '44/admin,{"message":"Invalid namespace"}'
+    page.send('420["users"]')
+    assert (await page.next()).startswith("430[")
+    page.send("1")
+    await page.gone()
+
+
+@pytest.mark.gen_test
 async def test_a_post_over_the_bound_is_told_so(house: House) -> None:
     client = AsyncHTTPClient()
     url = f"{house.url}/socket.io/?EIO=4&transport=polling"

@@ -59,6 +59,11 @@ def _refuse(database: Path, target: Path, force: bool) -> None:
         raise AdminError(f"{target}: belongs to the database itself")
     if target.is_dir():
         raise AdminError(f"{target}: Is a directory")
+    if target.exists() and not target.is_file():
+        # Renaming would put a file in the place of a device: /dev/null, for all the machine.
+        raise AdminError(f"{target}: is no file")
+    if not target.parent.exists():
+        raise AdminError(f"{target.parent}: No such file or directory")
     if target.exists() and not force:
         raise AdminError(f"{target}: is there already; --force replaces it")
 

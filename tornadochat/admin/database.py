@@ -62,6 +62,9 @@ def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         path.stat()
     except OSError as error:
         raise AdminError(f"{path}: {error.strerror}") from None
+    if path.is_dir():
+        # To SQLite a disk error.
+        raise AdminError(f"{path}: Is a directory")
     try:
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tornadochat import capacity
-from tornadochat.admin.network_checks import check_network
+from tornadochat.admin.network_checks import check_metrics, check_network
 from tornadochat.admin.progress import Progress
 from tornadochat.admin.report import DEFAULT, Finding, Setting
 from tornadochat.admin.store_checks import IN_USE, UNUSED, check_store
@@ -62,6 +62,9 @@ def _checks(config: Config, progress: Progress) -> Iterator[Finding]:
     network = list(check_network(config.server.address, config.server.port))
     yield from network
     yield from _together(stored, network)
+    if config.metrics.enabled:
+        chat = config.server.address, config.server.port
+        yield check_metrics(config.metrics.address, config.metrics.port, chat=chat)
 
 
 def descriptors(soft: int, hard: int, wanted: int = 0) -> Finding:

@@ -44,6 +44,28 @@ def check_network(address: str, port: int) -> Iterator[Finding]:
     yield from _server(host, port)
 
 
+def check_metrics(address: str, port: int, *, chat: tuple[str, int]) -> Finding:
+    """Whether the port of the metrics is free, or else whether a server tells them there.
+
+    `chat`: address and port of both doors.
+    """
+    where = f"{address} port {port}"
+    if port == 0:
+        return Finding("ok", "metrics", "any free port, which is of use in tests only")
+    if port == chat[1] and (address == chat[0] or not {address, chat[0]}.isdisjoint(dict(_HERE))):
+        return Finding("fault", "metrics", f"metrics.port is server.port, {port}; it has to be another one")
+    host = dict(_HERE).get(address, address)
+    try:
+        answer = _ask(host, port, "/metrics", {}, None)
+    except ConnectionRefusedError:
+        return _free(address, port)._replace(check="metrics")
+    except (OSError, http.client.HTTPException) as error:
+        return Finding("fault", "metrics", f"{where}: {getattr(error, 'strerror', None) or 'not HTTP'}")
+    if answer.status != 200 or "tornadochat_info" not in answer.body:
+        return Finding("fault", "metrics", f"something else than tornadochat's metrics has {where}")
+    return Finding("ok", "metrics", f"told at {where}")
+
+
 def _free(address: str, port: int) -> Finding:
     try:
         family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]

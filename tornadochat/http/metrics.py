@@ -18,11 +18,15 @@ from tornado.web import Application
 from tornadochat.http.handlers import Alive, Missing, PlainHandler
 from tornadochat.http.server import Patience, Server
 from tornadochat.metrics import Family, Histogram
+from tornadochat.places import Places
 
 BODY_BYTES: Final = 1024
 """Nothing that is asked here has a body."""
 PATIENCE: Final = Patience(first=10.0, body=10.0, idle=300.0, unread=30.0)
 """With scrapers, which come every few minutes at the least, by the same connection."""
+
+CONNECTIONS: Final = 8
+"""Two scrapers, a probe, and what they left open."""
 
 
 class Families(Collector):
@@ -74,5 +78,12 @@ def metrics_server(families: Iterable[Family]) -> Server:
     registry.register(Families(tuple(families)))
     ProcessCollector(registry=registry)
     routes: list[Any] = [(r"/metrics", Exposition, {"registry": registry}), (r"/healthz", Alive)]
-    application = Application(routes, default_handler_class=Missing)
-    return Server(application, body_bytes=BODY_BYTES, trusted=(), patience=PATIENCE)
+    server = Server(
+        Application(routes, default_handler_class=Missing),
+        body_bytes=BODY_BYTES,
+        trusted=(),
+        patience=PATIENCE,
+    )
+    # Their descriptors are of those that are kept for the store, and a crowd here must not take them all.
+    server.places = Places(CONNECTIONS, full=f"the port of the metrics takes {CONNECTIONS} at a time")
+    return server

@@ -84,6 +84,21 @@ async def test_too_large_a_post_is_told_so_and_never_held(site: Site, size: int,
     assert await session.gone()
 
 
+@pytest.mark.parametrize("length", [str(LIMIT * 100), "9" * 5000])
+@pytest.mark.parametrize("query", ["", "&sid=nobody", "&sid=SID"])
+@pytest.mark.gen_test
+async def test_a_body_that_would_be_far_too_large_is_not_waited_for(
+    site: Site, query: str, length: str
+) -> None:
+    session = await site.polling(ENGINE)
+    peer = await site.dial(site.port)
+    path = session.url.partition("&sid=")[0] + query.replace("SID", session.sid)
+    peer.writer.write(f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n".encode())
+    await asyncio.wait_for(peer.response(), 1)
+    assert peer.status == (413 if "SID" in query else 400)
+    assert await asyncio.wait_for(peer.reader.read(), 1) == b""
+
+
 @pytest.mark.gen_test
 async def test_the_largest_post_is_taken(site: Site) -> None:
     session = await site.polling(ENGINE)

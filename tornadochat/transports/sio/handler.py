@@ -72,8 +72,7 @@ class EngineHandler(FramedWebSocketHandler):
         self.set_header("Vary", "Origin")
         self._refusal = self._examine()
         # Answered once the body has been read, else Tornado would have to close the connection.
-        if self._refusal is None and self.request.method == "POST":
-            self._bound(int(self.request.headers.get("Content-Length", "0")))
+        self._bound(_announced(self.request.headers.get("Content-Length", "0")))
 
     def _examine(self) -> Refusal | None:
         if self.request.method not in METHODS:
@@ -279,6 +278,13 @@ class EngineHandler(FramedWebSocketHandler):
         self.gone = True
         if self.socket is not None:
             self.socket.lost(self)
+
+
+def _announced(length: str) -> int:
+    """How long a body says it will be; Tornado refuses what is no number once `prepare` has returned."""
+    # int() raises for thousands of digits, and answers in the square of their time.
+    digits = length[: len(str(sys.maxsize))]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def make_handler(server: "EngineServer | SocketIOServer", origins: Origins) -> type[EngineHandler]:
