@@ -66,32 +66,22 @@ def shoot(nora: Tab, name: str) -> None:
 
 
 def main() -> None:
-    """Light and dark on a desktop, a phone, and the first steps."""
+    """Light and dark on a desktop, and a phone."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = Server(Path(folder))
         server.start()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         visitors = Visitors(browser, server)
-        shoot(visitors.enter("Nora", **DESKTOP), "first-steps")
+        nora = play(visitors)
+        shoot(nora, "desktop-light")
+        nora.page.emulate_media(color_scheme="dark")
+        shoot(nora, "desktop-dark")
+        nora.page.set_viewport_size(PHONE["viewport"])
+        nora.page.emulate_media(color_scheme="light")
+        shoot(nora, "phone")
         visitors.leave()
         server.stop()
-        with tempfile.TemporaryDirectory() as other:
-            server = Server(Path(other))
-            server.start()
-            visitors = Visitors(browser, server)
-            nora = play(visitors)
-            shoot(nora, "desktop-light")
-            nora.page.emulate_media(color_scheme="dark")
-            shoot(nora, "desktop-dark")
-            nora.page.set_viewport_size(PHONE["viewport"])
-            shoot(nora, "phone-dark")
-            nora.page.emulate_media(color_scheme="light")
-            shoot(nora, "phone")
-            nora.page.get_by_role("button", name="Back to people").click()
-            shoot(nora, "phone-people")
-            visitors.leave()
-            server.stop()
 
 
 if __name__ == "__main__":

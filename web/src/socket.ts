@@ -45,6 +45,8 @@ const OPTIONS = {
 type Refusal = Error & { data?: ErrorData };
 
 const state = ref<LinkState>("idle");
+/** What the server said at the last try, where trying again may help. */
+const hindrance = ref<ErrorData>();
 let socket: Socket | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let tries = 0;
@@ -61,6 +63,7 @@ function open(handlers: Handlers, callbacks: Callbacks): void {
   // Before the stores hear of it: they send what has waited.
   opened.on("ready", () => {
     tries = lost = 0;
+    hindrance.value = undefined;
     state.value = "online";
   });
   for (const [event, handle] of Object.entries(handlers)) opened.on(event, handle as (data: unknown) => void);
@@ -69,6 +72,7 @@ function open(handlers: Handlers, callbacks: Callbacks): void {
       close();
       callbacks.refused(error.data);
     } else {
+      hindrance.value = error.data?.code ? error.data : undefined;
       retryLater();
     }
   });
@@ -131,6 +135,7 @@ function close(): void {
   clearTimeout(timer);
   state.value = "idle";
   tries = lost = 0;
+  hindrance.value = undefined;
   socket?.removeAllListeners();
   socket?.disconnect();
   socket = undefined;
@@ -174,4 +179,4 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") hurry();
 });
 
-export const link = { state, open, close, hurry, command, end };
+export const link = { state, hindrance, open, close, hurry, command, end };

@@ -19,6 +19,13 @@ export function whyDelayed(error: ErrorData): string {
   }
 }
 
+/** Why the link does not come about, if the server has said so. */
+export function whyNotBack(error: ErrorData | undefined): string | undefined {
+  return error?.code === "too_many_connections"
+    ? "You are here in too many tabs or on too many devices. Close one, and this one comes in by itself."
+    : undefined;
+}
+
 /** Why a message will not go out as it is. */
 export function whyNotSent(error: ErrorData): string {
   switch (error.code) {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { useHouse } from "../src/stores/house";
 import { link } from "../src/socket";
+import { whyNotBack } from "../src/words";
 import { entry, latest } from "./fake";
 
 describe("the way back", () => {
@@ -44,6 +45,28 @@ describe("the way back", () => {
     expect(link.state.value).toBe("waiting");
     happens();
     expect(tries).toHaveLength(1);
+  });
+
+  it("is told of as long as one has too many connections, and tried again", async () => {
+    const data = { code: "too_many_connections" as const, message: "too many", retryable: true };
+    const socket = latest();
+    let full = true;
+    socket.connect = () => {
+      tries.push(Date.now());
+      queueMicrotask(() => {
+        if (full) socket.tell("connect_error", Object.assign(new Error(data.message), { data }));
+        else socket.tell("ready", { cursor: "" });
+      });
+      return socket;
+    };
+    socket.lose();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(tries.length).toBeGreaterThan(3);
+    expect(whyNotBack(useHouse().hindrance)).toContain("too many tabs");
+    full = false;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(link.state.value).toBe("online");
+    expect(whyNotBack(useHouse().hindrance)).toBeUndefined();
   });
 
   it("does not wait for a try that began without a network", () => {

@@ -205,6 +205,7 @@ export const useHouse = defineStore("house", () => {
     latest,
     longest,
     linkState: computed(() => link.state.value),
+    hindrance: computed(() => link.hindrance.value),
     hurry: link.hurry,
     start,
     signIn,
