@@ -9,7 +9,7 @@ import asyncio
 import selectors
 from typing import Any, Final
 
-EVENTS_PER_TURN: Final = 128
+EVENTS_PER_TURN: Final = 64
 
 
 class BoundedPoll:
