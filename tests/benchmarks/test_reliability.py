@@ -1,6 +1,7 @@
 """The figures of reliability against a real server process, shortened and with loose bounds.
 
-The exact ones are `make reliability`. Wall-clock bounds are wide here, for machines that do other work too.
+One door each: the other is held by the exact ones, `make reliability`. Wall-clock bounds are wide here, for
+machines that do other work too.
 What was tried by hand: with `limits.outbox_bytes` at 64 MiB, the most that a file may say, the reader that
 stops fails: +17 MiB for 18 MB sent. Few descriptors have two protections, each of which is enough for the
 figure: with `limits.connections` beyond the descriptors those who come wait, unanswered, for the rests of the
@@ -12,7 +13,6 @@ import time
 import pytest
 
 from benchmarks.reliability import descriptors, flood, slow_reader, strangers
-from benchmarks.reliability.client import DOORS, Door
 from benchmarks.reliability.common import Options, Row, main, percentile, serving, text
 
 
@@ -21,17 +21,15 @@ def found(rows: list[Row]) -> dict[str, Row]:
     return {row.what.split()[0].rstrip(","): row for row in rows}
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_reader_that_stops_costs_little_and_is_caught_up(door: Door) -> None:
-    rows = found(slow_reader.one(door, Options(scale=0.3)))
+def test_a_reader_that_stops_costs_little_and_is_caught_up() -> None:
+    rows = found(slow_reader.one("raw", Options(scale=0.3)))
     assert rows["memory"].met, rows["memory"]
     assert rows["caught"].met, rows["caught"]
     assert rows["without"].met, rows["without"]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_flood_is_slowed_down_and_others_are_served(door: Door) -> None:
-    rows = found(flood.one(door, Options(scale=0.15)))
+def test_a_flood_is_slowed_down_and_others_are_served() -> None:
+    rows = found(flood.one("socketio", Options(scale=0.15)))
     assert rows["memory"].met, rows["memory"]
     assert float(rows["bystander"].value.split()[0]) < 2_000
 
