@@ -5,6 +5,8 @@ import socket
 import struct
 from typing import Any, Literal
 
+from tests.support.wire import next_frame
+
 Door = Literal["socketio", "raw"]
 DOORS: tuple[Door, ...] = ("socketio", "raw")
 
@@ -117,7 +119,7 @@ class Client:
 
     def frame(self) -> tuple[int, bytes]:
         """The next frame; pings and the close are answered. Raises Gone."""
-        while (found := self._next()) is None:
+        while (found := next_frame(self._received)) is None:
             self._read()
         opcode, payload = found
         if opcode == PING:
@@ -125,22 +127,6 @@ class Client:
         elif opcode == CLOSE:
             self.sock.sendall(frame(payload[:2], CLOSE))
         return found
-
-    def _next(self) -> tuple[int, bytes] | None:
-        received = self._received
-        if len(received) < 2:
-            return None
-        size, start = received[1] & 0x7F, 2
-        if size > 125:
-            start = 4 if size == 126 else 10
-            if len(received) < start:
-                return None
-            size = int.from_bytes(received[2:start], "big")
-        if len(received) < start + size:
-            return None
-        opcode, payload = received[0] & 0xF, bytes(received[start : start + size])
-        del received[: start + size]
-        return opcode, payload
 
     def _read(self) -> None:
         data = self.sock.recv(1 << 18)

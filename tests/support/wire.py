@@ -33,6 +33,23 @@ def frame(payload: bytes, opcode: int = _TEXT) -> bytes:
     return head + b"\0\0\0\0" + payload
 
 
+def next_frame(received: bytearray) -> tuple[int, bytes] | None:
+    """Takes the opcode and the payload of the first frame of a server, if it is there as a whole."""
+    if len(received) < 2:
+        return None
+    size, start = received[1] & 0x7F, 2
+    if size > 125:
+        start = 4 if size == 126 else 10
+        if len(received) < start:
+            return None
+        size = int.from_bytes(received[2:start], "big")
+    if len(received) < start + size:
+        return None
+    opcode, payload = received[0] & 0xF, bytes(received[start : start + size])
+    del received[: start + size]
+    return opcode, payload
+
+
 class FrameLink(asyncio.Protocol):
     """The client side of a WebSocket: text frames in and out, pings answered (RFC 6455)."""
 
@@ -69,28 +86,12 @@ class FrameLink(asyncio.Protocol):
                 return
             del self._received[: end + 4]
             self.upgraded = True
-        while (frame := self._next()) is not None:
+        while (frame := next_frame(self._received)) is not None:
             self._frame(*frame)
 
     def send(self, payload: bytes, opcode: int = _TEXT) -> None:
         """One final frame."""
         self.transport.write(frame(payload, opcode))
-
-    def _next(self) -> tuple[int, bytes] | None:
-        received = self._received
-        if len(received) < 2:
-            return None
-        size, start = received[1] & 0x7F, 2
-        if size > 125:
-            start = 4 if size == 126 else 10
-            if len(received) < start:
-                return None
-            size = int.from_bytes(received[2:start], "big")
-        if len(received) < start + size:
-            return None
-        opcode, payload = received[0] & 0xF, bytes(received[start : start + size])
-        del received[: start + size]
-        return opcode, payload
 
     def _frame(self, opcode: int, payload: bytes) -> None:
         if opcode == _TEXT:
